@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+# chromautils.  GNU make; one file, no recursion into others, no configure.
+#
+#   make                 build everything into build/$(BUILD)/
+#   make demo            build, and show the main jobs on a small real directory
+#   make check           all tests but those that need a real Chroma, in TAP
+#   make check-chroma    the tests that need real Chromas (installed by pip into
+#                        build/venv, VENVS=DIR to use others)
+#   make check-all       check in release, asan and tsan, and check-chroma
+#   make lint            headers, layers, symbols, shell, manual pages
+#   make analyze         gcc -fanalyzer, cppcheck, clang-tidy; silent when good
+#   make fuzz            run each fuzz target for FUZZ_SECONDS (needs clang)
+#   make bench           measure, beside the peers where they are installed
+#   make install         honours DESTDIR PREFIX BINDIR MANDIR DATADIR
+#   make uninstall       the same in reverse
+#   make check-install   install, use, uninstall, and nothing is left
+#   make dist            a tarball that is exactly the tagged commit
+#   make clean           remove build/
+#   make deps            install what is missing (apt-get), nothing if all is there
+#   make help            this text
+#
+# BUILD=release|debug|asan|tsan  V=1  WERROR=1  CC CFLAGS CPPFLAGS LDFLAGS
+# TEST_LONG=1 (slow tests too)  JOBS=N  PROVEFLAGS  T='tests/t/info.t …'
+
+VERSION := 0.1.0
+BUILD   ?= release
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/chromautils
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+DESTDIR ?=
+PROVE   ?= prove
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 60
+.DEFAULT_GOAL := all
+
+PROGS := chroma-info chroma-walexport chroma-walfilter
+PIPES := export
+# Layers, and in each its modules; a header includes its own layer and those
+# before it (lint-layers).
+LAYERS := base stream chroma prog
+base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file
+stream := zio in out json record frame stream
+chroma := db era params holders persist pickle index catalog select wal
+prog   := prog opt progress receipt table
+HEADER_ONLY := base/attr base/slice base/le base/rd
+UNITS  := t_base64 t_crc32c t_f32 t_file t_frame t_index t_json t_num \
+	t_params t_pickle t_record t_select t_stream t_utf8 t_wal t_when
+FUZZ   := fuzz_pickle fuzz_index fuzz_json fuzz_record fuzz_frame fuzz_stream
+BENCH  := bench_f32
+TOOLS  := faultio.so poison holdopen
+
+opt.release := -O2
+opt.debug   := -O0
+opt.asan    := -O1
+opt.tsan    := -O1
+CFLAGS ?= $(opt.$(BUILD)) -g
+warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wwrite-strings -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wformat=2 \
+	-Wimplicit-fallthrough -Wdouble-promotion
+prof.release := -fPIE -fstack-protector-strong \
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+prof.debug   := -fPIE
+prof.asan    := -fPIE -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+prof.tsan    := -fPIE -fsanitize=thread
+ld   := -pie -Wl,-z,relro,-z,now
+
+ifeq ($(prof.$(BUILD)),)
+$(error BUILD=$(BUILD) is not release, debug, asan or tsan)
+endif
+
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+sqlite_libs := $(or $(call pkg,--libs,sqlite3),-lsqlite3)
+zstd_libs   := $(or $(call pkg,--libs,libzstd),-lzstd)
+
+b := build/$(BUILD)
+ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DCHROMAUTILS_VERSION='"$(VERSION)"' -Icommon \
+	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(warn) $(if $(WERROR),-Werror) \
+	$(prof.$(BUILD)) $(CFLAGS) -ffp-contract=off
+ALL_LDFLAGS = $(ld) $(LDFLAGS)
+ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) -lm $(LDLIBS)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
+
+modules := $(foreach l,$(LAYERS),$(addprefix $l/,$($l)))
+headers := $(modules:%=common/%.h)
+srcs    := $(patsubst %,common/%.c,$(filter-out $(HEADER_ONLY),$(modules)))
+objs    := $(srcs:%.c=$b/obj/%.o)
+lib     := $b/libchromautils.a
+bins    := $(PROGS:%=$b/bin/%)
+pipes   := $(PIPES:%=$b/bin/chroma-%)
+units   := $(UNITS:%=$b/tests/unit/%)
+replays := $(FUZZ:%=$b/tests/fuzz/%)
+tools   := $(TOOLS:%=$b/tests/tools/%)
+benches := $(BENCH:%=$b/tests/bench/%)
+fuzzers := $(FUZZ:%=build/fuzz/%)
+T ?= $(sort $(wildcard tests/t/*.t))
+
+.PHONY: all demo check check-chroma check-all lint lint-headers lint-layers \
+	lint-symbols analyze fuzz bench install uninstall check-install dist \
+	clean deps help FORCE
+.DELETE_ON_ERROR:
+
+all: $(bins) $(pipes)
+
+# Rebuild everything when the flags change, not only when files do.
+$b/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | \
+	    cmp -s - $@ || printf '%s\n' \
+	    '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+$b/obj/%.o: %.c $b/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(cflags.$*) -MMD -MP -c -o $@ $<
+
+$(lib): $(objs)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(bins) $(units) $(benches): $b/%: $b/obj/%.o $(lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# A fuzz target without clang: runs over the files that it is given.
+$(replays): $b/%: $b/obj/%.o $b/obj/tests/fuzz/replay.o $(lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+# Helpers of the tests; plain, also where the programs are instrumented.
+$b/tests/tools/%.so: tests/tools/%.c $b/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -std=c11 $(warn) -O2 -g -fPIC -shared -o $@ $< -ldl
+$b/tests/tools/%: tests/tools/%.c $b/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -std=c11 $(warn) -O2 -g -o $@ $< $(sqlite_libs)
+
+# The pipelines run from the build tree as they do installed.
+$(pipes): $b/bin/chroma-%: pipelines/% pipelines/lib.bash
+	@mkdir -p $(@D) $b/share/chromautils
+	$(call say,CP)
+	$(Q)install -m 0755 $< $@
+	$(Q)install -m 0644 pipelines/lib.bash pipelines/maintain.mk \
+	    $b/share/chromautils
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD_DIR='$(CURDIR)/$b' bash tests/demo.sh
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory check-built
+
+check-built: $(bins) $(pipes) $(units) $(replays) $(tools)
+	$(Q)BUILD_DIR='$(CURDIR)/$b' BUILD='$(BUILD)' TEST_LONG='$(TEST_LONG)' \
+	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' $(units) $(T)
+.PHONY: check-built
+
+check-chroma: deps
+	$(Q)$(MAKE) --no-print-directory $(bins) $(pipes) $(tools)
+	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
+	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
+	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t
+
+check-all:
+	$(MAKE) BUILD=release check
+	$(MAKE) BUILD=asan check
+	$(MAKE) BUILD=tsan check
+	$(MAKE) check-chroma
+
+lint: lint-headers lint-layers lint-symbols
+	shellcheck -x -P SCRIPTDIR tests/lib.sh tests/t/*.t tests/chroma/*.t \
+	    tests/demo.sh tests/deps.sh tests/*/*.sh pipelines/lib.bash \
+	    $(PIPES:%=pipelines/%) .ci/run
+	groff -mdoc -ww -z docs/man/*.[157] 2>&1 | (! grep .)
+	mandoc -Tlint -Wwarning docs/man/*.[157]
+	@for p in $(PROGS) $(PIPES:%=chroma-%); do test -e docs/man/$$p.1 || \
+	    { echo "no manual page for $$p"; exit 1; }; done
+	@git grep -nI -L 'SPDX-License-Identifier' -- '*.c' '*.h' '*.sh' '*.t' \
+	    '*.bash' '*.py' '*.[157]' pipelines Makefile .ci | (! grep .)
+
+# Every header compiles alone.
+lint-headers:
+	@for h in $(headers); do \
+	    printf '#include "%s"\nextern int unused;\n' "$${h#common/}" | \
+	    $(CC) $(ALL_CPPFLAGS) -std=c11 $(warn) -Werror -fsyntax-only -x c - || \
+	        { echo "$$h does not compile alone"; exit 1; }; \
+	done
+
+# Includes go to the own layer and to those before it, never up; modules that
+# are not listed, and third-party headers in the wrong place, are found too.
+lint-layers:
+	@seen=; for l in $(LAYERS); do seen="$$seen $$l"; \
+	    for f in common/$$l/*.[ch]; do \
+	        case ' $(modules) ' in *" $$l/$$(basename $${f%.[ch]}) "*) ;; \
+	        *) echo "$$f is not listed in the Makefile"; exit 1 ;; esac; \
+	        for i in $$(sed -n 's|^#include "\([a-z]*\)/.*|\1|p' $$f); do \
+	            case "$$seen " in *" $$i "*) ;; \
+	            *) echo "$$f includes $$i/, which is above it"; exit 1 ;; \
+	            esac; \
+	        done; \
+	    done; \
+	done
+	@! grep -ln '<sqlite3.h>' common/*/*.[ch] bin/*.c | grep -v '^common/chroma/db\.c$$'
+	@! grep -ln '<zstd' common/*/*.[ch] bin/*.c | grep -v '^common/stream/zio\.c$$'
+	@! grep -nE '\b(printf|exit|abort|perror) ?\(' common/base/*.c common/stream/*.c common/chroma/*.c
+
+# Every global is named after its module, or after the thing it gives
+# (operation_name in record, space_name in params).
+lint-symbols: $(lib)
+	@nm -A --defined-only --extern-only $(lib) | awk '{ \
+	    split($$1, a, ":"); m = a[2]; sub(/\.o$$/, "", m); \
+	    if ($$3 ~ /^__odr_asan/) next; \
+	    if (index($$3, m "_") != 1 && $$3 != m && \
+	        !(m == "record" && $$3 ~ /^operation_/) && \
+	        !(m == "params" && $$3 ~ /^(space|param)_name|^param_source_name/) && \
+	        !(m == "catalog" && $$3 ~ /^collection_/)) \
+	        { print "bad global: " m ".o " $$3; bad = 1 } } \
+	    END { exit bad }'
+
+tidy := -*,bugprone-*,clang-analyzer-*,misc-redundant-expression
+tidy := $(tidy),-bugprone-easily-swappable-parameters
+tidy := $(tidy),-bugprone-not-null-terminated-result
+tidy := $(tidy),-bugprone-assignment-in-if-condition
+tidy := $(tidy),-clang-analyzer-valist.Uninitialized
+tidy := $(tidy),-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
+
+analyze:
+	@for f in $(PROGS:%=bin/%.c) $(srcs); do \
+	    gcc $(ALL_CPPFLAGS) -std=c11 -O2 -fanalyzer -Werror -c -o /dev/null $$f || exit 1; \
+	done
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
+	    --suppress=missingIncludeSystem --inline-suppr -Icommon bin common
+	clang-tidy --quiet --warnings-as-errors='*' --checks='$(tidy)' \
+	    $(PROGS:%=bin/%.c) $(srcs) -- $(ALL_CPPFLAGS) -std=c11 2>/dev/null
+
+build/fuzz/%: tests/fuzz/%.c $(srcs) $(headers)
+	@mkdir -p $(@D)
+	clang $(ALL_CPPFLAGS) -std=c11 -g -O1 -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $< $(srcs) $(ALL_LDLIBS)
+
+fuzz: $(fuzzers)
+	@for f in $(FUZZ); do d=build/fuzz/corpus/$$f; mkdir -p $$d; \
+	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        $$d tests/fuzz/corpus/$${f#fuzz_} || exit 1; \
+	done
+
+bench: $(bins) $(pipes) $(benches)
+	$(Q)BUILD_DIR='$(CURDIR)/$b' VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' \
+	    bash tests/bench/run.sh
+
+install: all
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+	    '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' \
+	    '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(COMPDIR)'
+	install -m 0755 $(bins) '$(DESTDIR)$(BINDIR)'
+	for p in $(PIPES); do sed 's|^share=.*|share=$(DATADIR)|' pipelines/$$p \
+	    >'$(DESTDIR)$(BINDIR)'/chroma-$$p && \
+	    chmod 0755 '$(DESTDIR)$(BINDIR)'/chroma-$$p || exit 1; done
+	install -m 0644 pipelines/lib.bash pipelines/maintain.mk '$(DESTDIR)$(DATADIR)'
+	for n in 1 5 7; do install -m 0644 docs/man/*.$$n \
+	    '$(DESTDIR)$(MANDIR)'/man$$n || exit 1; done
+	for p in $(PROGS) $(PIPES:%=chroma-%); do install -m 0644 \
+	    docs/completions/chromautils.bash '$(DESTDIR)$(COMPDIR)'/$$p || exit 1; done
+
+uninstall:
+	rm -f $(PROGS:%='$(DESTDIR)$(BINDIR)/%') $(PIPES:%='$(DESTDIR)$(BINDIR)/chroma-%') \
+	    $(foreach n,1 5 7,$(patsubst docs/man/%,'$(DESTDIR)$(MANDIR)/man$n/%',$(wildcard docs/man/*.$n))) \
+	    $(PROGS:%='$(DESTDIR)$(COMPDIR)/%') $(PIPES:%='$(DESTDIR)$(COMPDIR)/chroma-%') \
+	    '$(DESTDIR)$(DATADIR)'/lib.bash '$(DESTDIR)$(DATADIR)'/maintain.mk
+	rmdir '$(DESTDIR)$(DATADIR)' 2>/dev/null || true
+
+check-install: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)MAKE='$(MAKE)' BUILD='$(BUILD)' $(PROVE) --exec '' tests/install.t
+
+dist:
+	@mkdir -p build
+	git archive --prefix=chromautils-$(VERSION)/ \
+	    -o build/chromautils-$(VERSION).tar.gz v$(VERSION)
+
+clean:
+	rm -rf build
+
+deps:
+	$(Q)bash tests/deps.sh
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+-include $(wildcard $b/obj/*/*.d $b/obj/*/*/*.d)

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.c - descriptors and files that appear whole or not at all. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TMP_MARK ".chromautils-"
+
+ssize_t
+file_read(int fd, void *p, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, p, n);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+ssize_t
+file_pread(int fd, void *p, size_t n, uint64_t offset)
+{
+	char *to = p;
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < n) {
+		got = pread(fd, to + have, n - have, (off_t)(offset + have));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+int
+file_write(int fd, const void *p, size_t n)
+{
+	const char *from = p;
+	ssize_t done;
+
+	while (n > 0) {
+		done = write(fd, from, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -1;
+		from += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Remove what dead runs left of this name: a living one holds a lock. */
+static void
+sweep(int dirfd, const char *name)
+{
+	size_t n = strlen(name);
+	struct dirent *d;
+	DIR *dir;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((d = readdir(dir))) {
+		if (d->d_name[0] != '.' ||
+		    strncmp(d->d_name + 1, name, n) != 0 ||
+		    strncmp(d->d_name + 1 + n, TMP_MARK, strlen(TMP_MARK)))
+			continue;
+		fd = openat(dirfd, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dirfd, d->d_name, 0);
+		close(fd);
+	}
+	closedir(dir);
+}
+
+/* A locked file with a temporary name, for file systems without O_TMPFILE. */
+static int
+open_named(struct file_new *f)
+{
+	if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
+	    (long)getpid()) < 0) {
+		f->tmp = NULL;
+		errno = ENOMEM;
+		return -1;
+	}
+	f->fd = openat(f->dirfd, f->tmp,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (f->fd < 0) {
+		free(f->tmp);
+		f->tmp = NULL;
+		return -1;
+	}
+	flock(f->fd, LOCK_EX | LOCK_NB);
+	return 0;
+}
+
+static int
+exists(const struct file_new *f, struct err *e)
+{
+	return err_usage(e, "%s exists; --force replaces it",
+	    err_tail(f->path));
+}
+
+int
+file_new_begin(struct file_new *f, const char *path, bool replace,
+    struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == path ? strdup("/") : slash ?
+	    strndup(path, (size_t)(slash - path)) : strdup(".");
+	struct stat st;
+
+	*f = (struct file_new){ .fd = -1, .dirfd = -1, .path = path,
+	    .replace = replace };
+	f->name = strdup(slash ? slash + 1 : path);
+	if (!dir || !f->name) {
+		free(dir);
+		file_new_abort(f);
+		return err_nomem(e);
+	}
+	f->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->dirfd < 0 || !*f->name) {
+		if (f->dirfd >= 0)
+			errno = EISDIR;
+		err_system(e, "%s", err_tail(path));
+		free(dir);
+		file_new_abort(f);
+		return -1;
+	}
+	free(dir);
+	if (fstatat(f->dirfd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!replace || !S_ISREG(st.st_mode)) {
+			if (replace)
+				err_usage(e, "%s is not a regular file",
+				    err_tail(path));
+			else
+				exists(f, e);
+			file_new_abort(f);
+			return -1;
+		}
+	}
+	sweep(f->dirfd, f->name);
+	f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+	if (f->fd < 0 && open_named(f) < 0) {
+		err_system(e, "%s", err_tail(path));
+		file_new_abort(f);
+		return -1;
+	}
+	return 0;
+}
+
+/* Give a file without a name a temporary one. */
+static int
+name_it(struct file_new *f, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	return linkat(AT_FDCWD, self, f->dirfd, name, AT_SYMLINK_FOLLOW);
+}
+
+/* The complete file under its name.  0, or -1 with errno. */
+static int
+publish(struct file_new *f)
+{
+	if (!f->replace)
+		return f->tmp ? linkat(f->dirfd, f->tmp, f->dirfd, f->name, 0) :
+		    name_it(f, f->name);
+	if (!f->tmp) {
+		if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
+		    (long)getpid()) < 0) {
+			f->tmp = NULL;
+			errno = ENOMEM;
+			return -1;
+		}
+		if (name_it(f, f->tmp) < 0)
+			return -1;
+	}
+	if (renameat(f->dirfd, f->tmp, f->dirfd, f->name) < 0)
+		return -1;
+	free(f->tmp);
+	f->tmp = NULL;
+	return 0;
+}
+
+int
+file_new_commit(struct file_new *f, struct err *e)
+{
+	int r = 0;
+
+	if (fsync(f->fd) < 0)
+		r = err_system(e, "%s: fsync", err_tail(f->path));
+	else if (publish(f) < 0)
+		r = errno == EEXIST ? exists(f, e) :
+		    err_system(e, "%s: putting it in place",
+		    err_tail(f->path));
+	else if (fsync(f->dirfd) < 0)
+		r = err_system(e, "%s: fsync of its directory",
+		    err_tail(f->path));
+	file_new_abort(f);
+	return r;
+}
+
+void
+file_new_abort(struct file_new *f)
+{
+	if (f->tmp)
+		unlinkat(f->dirfd, f->tmp, 0);
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->dirfd >= 0)
+		close(f->dirfd);
+	free(f->tmp);
+	free(f->name);
+	*f = (struct file_new){ .fd = -1, .dirfd = -1 };
+}

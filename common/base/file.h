@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.h - descriptors read and written to the end; files that appear whole
+ * or not at all. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* read(2) until something came: its number of bytes, 0 at the end, -1 with
+ * errno. */
+ssize_t file_read(int fd, void *p, size_t n);
+
+/* pread(2) until n bytes or the end came; the number of bytes, -1 with
+ * errno. */
+ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
+
+/* write(2) until all of it is written.  0, or -1 with errno. */
+ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
+
+/* A new file that gets its name only when it is complete. */
+struct file_new {
+	int fd;			/* write to this */
+	int dirfd;
+	char *name;		/* the last component of the path; owned */
+	char *tmp;		/* temporary name in dirfd, or NULL; owned */
+	const char *path;	/* as given; borrowed */
+	bool replace;
+};
+
+/* Begin to write path.  Nothing is there under that name until
+ * file_new_commit(); where the file system can, nothing under any name.
+ * replace: an existing file is replaced, else it is refused (STATUS_USAGE,
+ * here and again at the commit).  Temporary files ".NAME.chromautils-PID"
+ * that a dead run left are removed.  0, or -1 with *e set. */
+ATTR_NODISCARD int file_new_begin(struct file_new *f, const char *path,
+    bool replace, struct err *e);
+
+/* fsync, give it its name, fsync the directory.  0, or -1 with *e set; then
+ * the name is as it was before.  Ends f either way. */
+ATTR_NODISCARD int file_new_commit(struct file_new *f, struct err *e);
+
+/* Forget it. */
+void file_new_abort(struct file_new *f);
+
+#endif

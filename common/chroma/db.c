@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* db.c - SQLite, with errors of our kind. */
+#include "chroma/db.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/buf.h"
+
+/* "file:" and the path with everything escaped that a URI could misread. */
+static void
+put_uri(struct buf *b, const char *path, const char *query)
+{
+	const unsigned char *p = (const unsigned char *)path;
+
+	buf_adds(b, "file:");
+	for (; *p; p++)
+		if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
+		    (*p >= 'A' && *p <= 'Z') || *p == '/' || *p == '-' ||
+		    *p == '.' || *p == '_')
+			buf_addc(b, (char)*p);
+		else
+			buf_addf(b, "%%%02X", *p);
+	buf_adds(b, query);
+}
+
+static int
+failed(struct db *db, int rc, struct err *e)
+{
+	const char *why = db->h ? sqlite3_errmsg(db->h) : sqlite3_errstr(rc);
+
+	switch (rc & 0xff) {
+	case SQLITE_NOMEM:
+		return err_nomem(e);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_busy(e, "%s: %s by another process; try again, or "
+		    "give it time with --wait=SECONDS", err_tail(db->name), why);
+	case SQLITE_READONLY:		/* _ROLLBACK, _RECOVERY, _DBMOVED */
+		return err_fail(e, "%s: a transaction was interrupted and left "
+		    "a journal; start Chroma once, which rolls it back, or "
+		    "read a recovered copy with --tmpdir=DIR",
+		    err_tail(db->name));
+	case SQLITE_NOTADB:
+		return err_data(e, "%s: not a SQLite database",
+		    err_tail(db->name));
+	case SQLITE_CORRUPT:
+		return err_data(e, "%s: %s; restore a backup, or salvage the "
+		    "rows with sqlite3's .recover", err_tail(db->name), why);
+	case SQLITE_ERROR:
+	case SQLITE_SCHEMA:
+	case SQLITE_MISMATCH:
+		return err_data(e, "%s: %s: not the tables of a Chroma that "
+		    "this program knows", err_tail(db->name), why);
+	default:
+		return err_fail(e, "%s: %s", err_tail(db->name), why);
+	}
+}
+
+int
+db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
+    int wait_ms, struct err *e)
+{
+	struct buf uri = { 0 };
+	int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, rc, i;
+	static const int config[][2] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1 },
+	};
+
+	*db = (struct db){ .name = name };
+	put_uri(&uri, path, mode == DB_IMMUTABLE ? "?immutable=1" : "");
+	flags |= mode == DB_PRIVATE ? SQLITE_OPEN_READWRITE :
+	    SQLITE_OPEN_READONLY;
+	rc = sqlite3_open_v2(buf_str(&uri), &db->h, flags, NULL);
+	buf_release(&uri);
+	if (rc != SQLITE_OK) {
+		failed(db, rc, e);
+		db_close(db);
+		return -1;
+	}
+	sqlite3_extended_result_codes(db->h, 1);
+	sqlite3_busy_timeout(db->h, wait_ms);
+	for (i = 0; i < 4; i++)
+		sqlite3_db_config(db->h, config[i][0], config[i][1], NULL);
+	/* a page that the file's checks do not catch is caught here */
+	if (db_exec(db, "PRAGMA cell_size_check=ON", e) < 0) {
+		db_close(db);
+		return -1;
+	}
+	return 0;
+}
+
+void
+db_close(struct db *db)
+{
+	sqlite3_close(db->h);
+	db->h = NULL;
+}
+
+int
+db_prepare(struct db *db, struct db_stmt *st, const char *sql, struct err *e)
+{
+	int rc;
+
+	st->db = db;
+	rc = sqlite3_prepare_v2(db->h, sql, -1, &st->h, NULL);
+	return rc == SQLITE_OK ? 0 : failed(db, rc, e);
+}
+
+void
+db_bind_i64(struct db_stmt *st, int i, int64_t v)
+{
+	sqlite3_bind_int64(st->h, i, v);
+}
+
+void
+db_bind_text(struct db_stmt *st, int i, struct slice text)
+{
+	sqlite3_bind_text64(st->h, i, text.p, text.len, SQLITE_TRANSIENT,
+	    SQLITE_UTF8);
+}
+
+int
+db_step(struct db_stmt *st, struct err *e)
+{
+	int rc = sqlite3_step(st->h);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : failed(st->db, rc, e);
+}
+
+void
+db_reset(struct db_stmt *st)
+{
+	sqlite3_reset(st->h);
+}
+
+void
+db_finish(struct db_stmt *st)
+{
+	sqlite3_finalize(st->h);
+	st->h = NULL;
+}
+
+int
+db_exec(struct db *db, const char *sql, struct err *e)
+{
+	int rc = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : failed(db, rc, e);
+}
+
+int
+db_int(struct db *db, const char *sql, int64_t *v, struct err *e)
+{
+	struct db_stmt st;
+	int got;
+
+	if (db_prepare(db, &st, sql, e) < 0)
+		return -1;
+	got = db_step(&st, e);
+	if (got > 0 && db_col_type(&st, 0) != DB_NULL)
+		*v = db_col_i64(&st, 0);
+	db_finish(&st);
+	return got < 0 ? -1 : 0;
+}
+
+enum db_type
+db_col_type(struct db_stmt *st, int i)
+{
+	switch (sqlite3_column_type(st->h, i)) {
+	case SQLITE_INTEGER: return DB_INTEGER;
+	case SQLITE_FLOAT: return DB_REAL;
+	case SQLITE_TEXT: return DB_TEXT;
+	case SQLITE_BLOB: return DB_BLOB;
+	default: return DB_NULL;
+	}
+}
+
+int64_t
+db_col_i64(struct db_stmt *st, int i)
+{
+	return sqlite3_column_int64(st->h, i);
+}
+
+double
+db_col_real(struct db_stmt *st, int i)
+{
+	return sqlite3_column_double(st->h, i);
+}
+
+struct slice
+db_col_text(struct db_stmt *st, int i)
+{
+	const char *p = (const char *)sqlite3_column_text(st->h, i);
+
+	return slice_of(p, (size_t)sqlite3_column_bytes(st->h, i));
+}
+
+struct slice
+db_col_blob(struct db_stmt *st, int i)
+{
+	const char *p = sqlite3_column_blob(st->h, i);
+	size_t n = (size_t)sqlite3_column_bytes(st->h, i);
+
+	/* SQLite gives NULL for a blob of no bytes */
+	if (!p && db_col_type(st, i) != DB_NULL)
+		p = "";
+	return slice_of(p, n);
+}
+
+static int
+has_row(struct db *db, const char *sql, const char *a, const char *b,
+    struct err *e)
+{
+	struct db_stmt st;
+	int got;
+
+	if (db_prepare(db, &st, sql, e) < 0)
+		return -1;
+	db_bind_text(&st, 1, slice_str(a));
+	if (b)
+		db_bind_text(&st, 2, slice_str(b));
+	got = db_step(&st, e);
+	db_finish(&st);
+	return got;
+}
+
+int
+db_has_table(struct db *db, const char *table, struct err *e)
+{
+	return has_row(db, "SELECT 1 FROM sqlite_master "
+	    "WHERE type = 'table' AND name = ?", table, NULL, e);
+}
+
+int
+db_has_column(struct db *db, const char *table, const char *column,
+    struct err *e)
+{
+	return has_row(db, "SELECT 1 FROM pragma_table_info(?) "
+	    "WHERE name = ?", table, column, e);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+db_batch_start(struct db *db)
+{
+	db->batch_ms = now_ms();
+}
+
+bool
+db_batch_over(const struct db *db, size_t bytes)
+{
+	return bytes >= DB_BATCH_BYTES || now_ms() - db->batch_ms >= DB_BATCH_MS;
+}
+
+int
+db_version(struct db *db, int64_t *version, struct err *e)
+{
+	return db_int(db, "PRAGMA data_version", version, e);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* db.h - SQLite, with errors of our kind.  The only module that includes
+ * sqlite3.h. */
+#ifndef CHROMA_DB_H
+#define CHROMA_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct db {
+	struct sqlite3 *h;
+	const char *name;	/* of the file, for messages; borrowed */
+	int64_t batch_ms;	/* start of the read now under way; see below */
+};
+
+/* How a file is opened.  None of these changes a byte of it. */
+enum db_mode {
+	DB_READ,	/* with SQLite's shared lock while a read goes on */
+	DB_IMMUTABLE,	/* without locks: nobody else may have it open */
+	DB_PRIVATE,	/* a copy of our own, journals may be applied to it */
+};
+
+/* Open path.  wait_ms: how long a lock of somebody else is waited for.  name
+ * must outlive *db.  0, or -1 with *e set. */
+ATTR_NODISCARD int db_open(struct db *db, const char *path, const char *name,
+    enum db_mode mode, int wait_ms, struct err *e);
+void db_close(struct db *db);
+
+struct db_stmt {
+	struct db *db;
+	struct sqlite3_stmt *h;
+};
+
+/* Compile sql.  The status of a failure is STATUS_DATA for what the file is
+ * (corrupt, a column missing), STATUS_BUSY for a lock, else STATUS_SYSTEM. */
+ATTR_NODISCARD int db_prepare(struct db *db, struct db_stmt *st,
+    const char *sql, struct err *e);
+
+/* Parameters count from 1. */
+void db_bind_i64(struct db_stmt *st, int i, int64_t v);
+void db_bind_text(struct db_stmt *st, int i, struct slice text);
+
+/* 1: a row; 0: no more; -1 with *e set. */
+ATTR_NODISCARD int db_step(struct db_stmt *st, struct err *e);
+
+/* Ready to run again, parameters kept; ends the read and so its lock. */
+void db_reset(struct db_stmt *st);
+void db_finish(struct db_stmt *st);
+
+/* Run a statement without results (BEGIN, PRAGMA …). */
+ATTR_NODISCARD int db_exec(struct db *db, const char *sql, struct err *e);
+
+/* The single integer that sql gives; *v unchanged if it gives no row or NULL.
+ * 0, or -1 with *e set. */
+ATTR_NODISCARD int db_int(struct db *db, const char *sql, int64_t *v,
+    struct err *e);
+
+enum db_type { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB };
+
+/* Columns count from 0.  Slices are valid until the next step or reset; text
+ * of a column is its bytes whatever they are; a text or blob of no bytes is
+ * not absent. */
+enum db_type db_col_type(struct db_stmt *st, int i);
+int64_t db_col_i64(struct db_stmt *st, int i);
+double db_col_real(struct db_stmt *st, int i);
+struct slice db_col_text(struct db_stmt *st, int i);	/* absent for NULL */
+struct slice db_col_blob(struct db_stmt *st, int i);
+
+/* Whether a table is there, and a column of it.  1, 0, -1 with *e set. */
+ATTR_NODISCARD int db_has_table(struct db *db, const char *table,
+    struct err *e);
+ATTR_NODISCARD int db_has_column(struct db *db, const char *table,
+    const char *column, struct err *e);
+
+/* Short reads, so that a running Chroma never waits long for us: a lock is
+ * held no longer than DB_BATCH_MS, or DB_BATCH_BYTES of rows.  db_batch_start()
+ * begins the clock; db_batch_over() says that it is time to db_reset(). */
+#define DB_BATCH_MS 20
+#define DB_BATCH_BYTES ((size_t)1 << 20)
+void db_batch_start(struct db *db);
+bool db_batch_over(const struct db *db, size_t bytes);
+
+/* Changes whenever somebody else changed the file since we opened it. */
+ATTR_NODISCARD int db_version(struct db *db, int64_t *version, struct err *e);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* index.h - the directory of a VECTOR segment: four files of hnswlib's and a
+ * pickle, read and never loaded.
+ *
+ * Source: chroma-core/hnswlib, hnswlib/hnswalg.h at 6868102 (persistDirty,
+ * loadPersistedIndex; the layout is the same in chroma-hnswlib 0.7.1 to 0.7.6
+ * and 0.8); chroma-layout(5) has it to the byte.
+ */
+#ifndef CHROMA_INDEX_H
+#define CHROMA_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "chroma/pickle.h"
+
+/* header.bin, every field under hnswlib's name. */
+#define INDEX_HEADER_SIZE 100
+struct index_header {
+	uint32_t persistence_version;
+	uint64_t offsetLevel0, max_elements, cur_element_count;
+	uint64_t size_data_per_element, label_offset, offsetData;
+	int32_t maxlevel;		/* -1: empty */
+	uint32_t enterpoint_node;	/* internal id; UINT32_MAX: empty */
+	uint64_t maxM, maxM0, M;
+	double mult;
+	uint64_t ef_construction;
+	uint64_t dim;			/* derived from the offsets */
+};
+
+/* Take the 100 bytes apart and check that the fields agree with one another.
+ * 0, or -1 with *e set. */
+ATTR_NODISCARD int index_header_parse(struct index_header *h, const void *p,
+    size_t n, struct err *e);
+
+enum index_file {
+	INDEX_HEADER, INDEX_LEVEL0, INDEX_LENGTH, INDEX_LINKS, INDEX_PICKLE,
+	INDEX_FILES,
+};
+extern const char *const index_file_name[INDEX_FILES];
+
+struct index_dir {
+	int fd;			/* owned; -1: there is no directory */
+	bool there[INDEX_FILES];
+	uint64_t size[INDEX_FILES];	/* apparent, bytes */
+	uint64_t allocated;	/* bytes on disk of all five */
+	bool has_header;	/* header is valid */
+	struct index_header header;
+	struct err fault;	/* the first thing wrong, status 0 if none */
+};
+
+/* Look at the directory called segment in dirfd: the files' sizes and the
+ * header, nothing else is read.  What is missing or wrong goes into d->fault;
+ * a directory without a pickle (nothing persisted yet), and none at all, are
+ * not faults.  0, or -1 with *e set when the system fails. */
+ATTR_NODISCARD int index_open(struct index_dir *d, int dirfd,
+    const char *segment, struct err *e);
+void index_close(struct index_dir *d);
+
+/* Read the pickle.  *bytes is what *k points into; free it after k.  1, 0 if
+ * there is none, -1 with *e set. */
+ATTR_NODISCARD int index_pickle(const struct index_dir *d, struct pickle *k,
+    bool want_maps, char **bytes, struct err *e);
+
+/* What a pass over all elements and links finds. */
+struct index_scan {
+	uint64_t elements, deleted;
+	uint64_t orphan_labels;		/* live elements that no id names */
+	uint64_t missing_labels;	/* labels of ids without a live element */
+	uint64_t bad_links;		/* elements with links that lead
+					 * nowhere */
+	uint64_t links_size;		/* bytes of link_lists.bin in use */
+	int32_t max_level;
+	struct err fault;		/* the first thing wrong */
+};
+
+/* Walk over data_level0.bin and link_lists.bin, and compare the labels with
+ * those of the pickle (pairs kept).  Memory: 8 bytes an element and id.  Cost:
+ * the elements that the header counts, whatever the files' sizes say.  0, or
+ * -1 with *e set when the system fails. */
+ATTR_NODISCARD int index_scan(const struct index_dir *d,
+    const struct pickle *k, struct index_scan *s, struct err *e);
+
+#endif

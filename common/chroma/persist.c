@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* persist.c - a persist dir, opened for reading. */
+#include "chroma/persist.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "chroma/holders.h"
+
+#define COPY_TRIES 3
+#define LFS_HEAD "version https://git-lfs.github.com/"
+
+static const char *const side_files[] = { "-journal", "-wal" };
+
+/* ---- finding it ---- */
+
+/* A directory directly below dir that holds a chroma.sqlite3, or NULL. */
+static char *
+look_below(const char *dir)
+{
+	struct dirent *d;
+	struct stat st;
+	char *found = NULL;
+	DIR *dp = opendir(dir);
+
+	while (dp && !found && (d = readdir(dp))) {
+		if (d->d_name[0] == '.')
+			continue;
+		if (asprintf(&found, "%s/%s/" PERSIST_FILE, dir, d->d_name) < 0)
+			found = NULL;
+		else if (stat(found, &st) < 0) {
+			free(found);
+			found = NULL;
+		} else
+			*strrchr(found, '/') = '\0';
+	}
+	if (dp)
+		closedir(dp);
+	return found;
+}
+
+static int
+not_there(const struct persist *pd, struct err *e)
+{
+	struct stat st;
+	char *below;
+
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_system(e, "%s", err_tail(pd->file));
+	if (fstatat(pd->dirfd, "chroma-embeddings.parquet", &st, 0) == 0)
+		return err_fail(e, "%s: no " PERSIST_FILE " in it, but files "
+		    "of Chroma 0.3, which had another format",
+		    err_tail(pd->dir));
+	below = look_below(pd->dir);
+	if (below)
+		err_fail(e, "%s: no " PERSIST_FILE " in it; there is one in %s",
+		    err_tail(pd->dir), err_tail(below));
+	else
+		err_fail(e, "%s: no " PERSIST_FILE " in it; a persist dir is "
+		    "the directory that Chroma was given as its path",
+		    err_tail(pd->dir));
+	free(below);
+	return -1;
+}
+
+static int
+find(struct persist *pd, const char *path, struct err *e)
+{
+	size_t n = strlen(path);
+	struct stat st;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	pd->dir = strndup(path, n);
+	if (!pd->dir)
+		return err_nomem(e);
+	if (stat(pd->dir, &st) < 0)
+		return err_system(e, "%s", err_tail(path));
+	if (!S_ISDIR(st.st_mode)) {
+		char *slash = strrchr(pd->dir, '/');
+
+		if (strcmp(slash ? slash + 1 : pd->dir, PERSIST_FILE) != 0)
+			return err_fail(e, "%s is not a directory; give the "
+			    "persist dir, the one with " PERSIST_FILE " in it",
+			    err_tail(path));
+		if (!slash)
+			strcpy(pd->dir, ".");
+		else
+			slash[slash == pd->dir] = '\0';
+	}
+	pd->dirfd = open(pd->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (pd->dirfd < 0)
+		return err_system(e, "%s", err_tail(pd->dir));
+	if (asprintf(&pd->file, "%s/" PERSIST_FILE, pd->dir) < 0) {
+		pd->file = NULL;
+		return err_nomem(e);
+	}
+	return 0;
+}
+
+/* The first bytes: is it SQLite at all, and in which mode?  Before SQLite has
+ * it open: closing a descriptor drops every lock of the process on the file. */
+static int
+look_inside(struct persist *pd, struct err *e)
+{
+	char head[100];
+	ssize_t n;
+	int fd = open(pd->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return not_there(pd, e);
+	n = fstat(fd, &pd->st) < 0 ? -1 : file_pread(fd, head, sizeof(head), 0);
+	if (n < 0)
+		err_system(e, "%s", err_tail(pd->file));
+	close(fd);
+	if (n < 0)
+		return -1;
+	if (!S_ISREG(pd->st.st_mode))
+		return err_data(e, "%s is not a regular file",
+		    err_tail(pd->file));
+	if (n == 0)
+		return err_data(e, "%s is empty (0 bytes): a copy that failed, "
+		    "or a Chroma that never wrote; restore it from a backup",
+		    err_tail(pd->file));
+	if ((size_t)n >= strlen(LFS_HEAD) &&
+	    memcmp(head, LFS_HEAD, strlen(LFS_HEAD)) == 0)
+		return err_data(e, "%s is a Git LFS pointer, not the file "
+		    "itself; fetch it with: git lfs pull", err_tail(pd->file));
+	if (n < 100 || memcmp(head, "SQLite format 3", 16) != 0)
+		return err_data(e, "%s: not a SQLite database",
+		    err_tail(pd->file));
+	/* sqlite.org/fileformat.html: 18, 19 are 1 for rollback, 2 for WAL */
+	pd->sqlite_wal = head[18] == 2 || head[19] == 2;
+	return 0;
+}
+
+/* ---- a private copy ---- */
+
+static int
+copy_bytes(int from, int to)
+{
+	static const size_t chunk = (size_t)1 << 20;
+	char *buf;
+	ssize_t n;
+
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	buf = malloc(chunk);
+	if (!buf)
+		return -1;
+	while ((n = file_read(from, buf, chunk)) > 0)
+		if (file_write(to, buf, (size_t)n) < 0) {
+			n = -1;
+			break;
+		}
+	free(buf);
+	return n < 0 ? -1 : 0;
+}
+
+/* pd->file + suffix to copy + suffix; a missing side file is no error. */
+static int
+copy_one(const struct persist *pd, const char *copy, const char *suffix,
+    struct err *e)
+{
+	char *src = NULL, *dst = NULL;
+	int from = -1, to = -1, r = -1;
+
+	if (asprintf(&src, "%s%s", pd->file, suffix) < 0 ||
+	    asprintf(&dst, "%s%s", copy, suffix) < 0) {
+		src = dst = NULL;
+		err_nomem(e);
+		goto out;
+	}
+	from = open(src, O_RDONLY | O_CLOEXEC);
+	if (from < 0 && errno == ENOENT && *suffix) {
+		r = 0;
+		goto out;
+	}
+	to = from < 0 ? -1 : open(dst,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (to < 0 || copy_bytes(from, to) < 0)
+		err_system(e, "copying %s to %s", err_tail(src), err_tail(dst));
+	else
+		r = 0;
+out:
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+	free(src);
+	free(dst);
+	return r;
+}
+
+/* What must not change while a copy is made: a checkpoint or a commit shows
+ * in the file itself, a transaction in its journal. */
+struct seen {
+	struct stat st[3];
+	bool there[3];
+};
+
+static void
+look(const struct persist *pd, struct seen *s)
+{
+	static const char *const name[] = { PERSIST_FILE,
+	    PERSIST_FILE "-journal", PERSIST_FILE "-wal" };
+	int i;
+
+	for (i = 0; i < 3; i++)
+		s->there[i] = fstatat(pd->dirfd, name[i], &s->st[i], 0) == 0;
+}
+
+static bool
+same_stat(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static bool
+unchanged(const struct seen *a, const struct seen *b)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (a->there[i] != b->there[i] || (a->there[i] &&
+		    !same_stat(&a->st[i], &b->st[i])))
+			return false;
+	return true;
+}
+
+static int
+check_room(const struct seen *s, const char *tmpdir, struct err *e)
+{
+	struct statvfs vfs;
+	uint64_t need = 0, have;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (s->there[i])
+			need += (uint64_t)s->st[i].st_size;
+	if (statvfs(tmpdir, &vfs) < 0)
+		return err_system(e, "%s", err_tail(tmpdir));
+	have = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (have < need)
+		return err_fail(e, "a private copy needs %llu bytes, %s has "
+		    "%llu; name another place with --tmpdir=DIR",
+		    (unsigned long long)need, err_tail(tmpdir),
+		    (unsigned long long)have);
+	return 0;
+}
+
+static void
+remove_copy(char *dir, const char *copy)
+{
+	static const char *const suffix[] = { "", "-journal", "-wal", "-shm" };
+	char path[4096];
+	size_t i;
+
+	for (i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", copy, suffix[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* Open a copy, which is unlinked at once: SQLite keeps its descriptors, and
+ * nothing is left behind however we end. */
+static int
+open_copy(struct persist *pd, const struct persist_options *opt,
+    struct err *e)
+{
+	const char *tmp = opt->tmpdir ? opt->tmpdir : getenv("TMPDIR");
+	char dir[2048], copy[2080];
+	struct seen before, after;
+	int64_t n = 0;
+	int try, r;
+	size_t i;
+
+	if (!tmp || !*tmp)
+		tmp = "/tmp";
+	if (strlen(tmp) > 1024)
+		return err_fail(e, "%s: too long", err_tail(tmp));
+	snprintf(dir, sizeof(dir), "%s/chromautils-XXXXXX", tmp);
+	look(pd, &before);
+	if (check_room(&before, tmp, e) < 0)
+		return -1;
+	if (!mkdtemp(dir))
+		return err_system(e, "%s", err_tail(tmp));
+	snprintf(copy, sizeof(copy), "%s/" PERSIST_FILE, dir);
+	for (try = 0; ; try++) {
+		look(pd, &before);
+		r = copy_one(pd, copy, "", e);
+		for (i = 0; r == 0 && i < 2; i++)
+			r = copy_one(pd, copy, side_files[i], e);
+		look(pd, &after);
+		if (r < 0 || unchanged(&before, &after))
+			break;
+		if (try == COPY_TRIES) {
+			r = err_busy(e, "%s is written to all the time: it "
+			    "changed during each of %d copies; try again when "
+			    "Chroma is quiet", err_tail(pd->file), try + 1);
+			break;
+		}
+		remove_copy(dir, copy);
+		if (mkdir(dir, 0700) < 0) {
+			r = err_system(e, "%s", dir);
+			break;
+		}
+	}
+	if (r == 0)
+		r = db_open(&pd->db, copy, pd->file, DB_PRIVATE, opt->wait_ms,
+		    e);
+	if (r == 0) {
+		pd->way = PERSIST_COPY;
+		r = db_int(&pd->db, "SELECT count(*) FROM sqlite_master", &n,
+		    e);
+	}
+	remove_copy(dir, copy);
+	return r;
+}
+
+/* ---- opening ---- */
+
+static bool
+hot_journal(const struct persist *pd)
+{
+	struct stat st;
+
+	return fstatat(pd->dirfd, PERSIST_FILE "-journal", &st, 0) == 0 &&
+	    st.st_size > 0;
+}
+
+static int
+open_in_place(struct persist *pd, const struct persist_options *opt,
+    struct err *e)
+{
+	int64_t n;
+
+	if (db_open(&pd->db, pd->file, pd->file,
+	    pd->way == PERSIST_IMMUTABLE ? DB_IMMUTABLE : DB_READ,
+	    opt->wait_ms, e) < 0)
+		return -1;
+	/* the first read finds a hot journal, if there is one */
+	if (db_int(&pd->db, "SELECT count(*) FROM sqlite_master", &n, e) == 0)
+		return 0;
+	if (opt->tmpdir && e->status == STATUS_SYSTEM && hot_journal(pd)) {
+		db_close(&pd->db);
+		return open_copy(pd, opt, e);
+	}
+	return -1;
+}
+
+static int
+open_wal_mode(struct persist *pd, const struct persist_options *opt,
+    struct err *e)
+{
+	struct holders h;
+	struct stat st;
+	bool frames = fstatat(pd->dirfd, PERSIST_FILE "-wal", &st, 0) == 0 &&
+	    st.st_size > 0;
+
+	if (frames || hot_journal(pd) || holders_find(pd->dir, &h, e) < 0 ||
+	    h.n > 0 || h.unseen > 0)
+		return open_copy(pd, opt, e);
+	pd->way = PERSIST_IMMUTABLE;
+	return open_in_place(pd, opt, e);
+}
+
+int
+persist_open(struct persist *pd, const char *path,
+    const struct persist_options *opt, struct err *e)
+{
+	struct stat st;
+	int r;
+
+	*pd = (struct persist){ .dirfd = -1 };
+	if (find(pd, path, e) < 0 || look_inside(pd, e) < 0) {
+		persist_close(pd);
+		return -1;
+	}
+	/* SQLite looks for a -wal whatever the file's header says */
+	r = pd->sqlite_wal ||
+	    fstatat(pd->dirfd, PERSIST_FILE "-wal", &st, 0) == 0 ?
+	    open_wal_mode(pd, opt, e) : open_in_place(pd, opt, e);
+	if (r < 0)
+		persist_close(pd);
+	return r;
+}
+
+int
+persist_check(const struct persist *pd, struct err *e)
+{
+	struct stat now;
+
+	if (stat(pd->file, &now) < 0)
+		return err_busy(e, "%s disappeared while it was read",
+		    err_tail(pd->file));
+	if (now.st_dev != pd->st.st_dev || now.st_ino != pd->st.st_ino)
+		return err_busy(e, "%s was replaced while it was read; try "
+		    "again", err_tail(pd->file));
+	if (pd->way == PERSIST_IMMUTABLE && !same_stat(&now, &pd->st))
+		return err_busy(e, "%s changed while it was read; try again",
+		    err_tail(pd->file));
+	return 0;
+}
+
+void
+persist_close(struct persist *pd)
+{
+	db_close(&pd->db);
+	if (pd->dirfd >= 0)
+		close(pd->dirfd);
+	free(pd->dir);
+	free(pd->file);
+	*pd = (struct persist){ .dirfd = -1 };
+}

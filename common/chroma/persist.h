@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* persist.h - a persist dir, opened for reading so that nothing in it changes.
+ *
+ * The ways, from what lies in the directory:
+ *   rollback mode, no journal   SQLite's shared lock, in short reads
+ *   a hot journal               refused; with a tmpdir, a recovered copy there
+ *   SQLite-WAL mode, no -wal    without locks if nobody else has it open,
+ *   (or an empty one)           watched for changes; else a private copy
+ *   a -wal with frames          a private copy (a plain read would write -shm)
+ */
+#ifndef CHROMA_PERSIST_H
+#define CHROMA_PERSIST_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "chroma/db.h"
+
+#define PERSIST_FILE "chroma.sqlite3"
+
+enum persist_way {
+	PERSIST_LOCKED,		/* read under SQLite's locks */
+	PERSIST_IMMUTABLE,	/* read without locks */
+	PERSIST_COPY,		/* read from a private copy */
+};
+
+struct persist {
+	char *dir;		/* owned; the directory, as given */
+	char *file;		/* owned; its chroma.sqlite3 */
+	int dirfd;
+	struct stat st;		/* of the file when it was opened */
+	bool sqlite_wal;	/* the file is in SQLite-WAL mode */
+	enum persist_way way;
+	struct db db;
+};
+
+struct persist_options {
+	const char *tmpdir;	/* where a private copy goes; NULL: $TMPDIR or
+				 * /tmp, and hot journals are refused */
+	int wait_ms;		/* how long to wait for a lock */
+};
+
+/* Open path: the directory, or the chroma.sqlite3 in it.  0, or -1 with *e
+ * set: STATUS_SYSTEM when there is none, STATUS_DATA when it is something
+ * else (not SQLite, empty, a Git LFS pointer). */
+ATTR_NODISCARD int persist_open(struct persist *pd, const char *path,
+    const struct persist_options *opt, struct err *e);
+
+/* Whether what was read is still what lies there: the file was not replaced
+ * and, where it was read without locks, not changed.  0, or -1 with *e set
+ * (STATUS_BUSY).  Call when all is read. */
+ATTR_NODISCARD int persist_check(const struct persist *pd, struct err *e);
+
+void persist_close(struct persist *pd);
+
+#endif

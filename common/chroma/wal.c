@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wal.c - the rows of embeddings_queue, and as records. */
+#include "chroma/wal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "base/when.h"
+#include "stream/json.h"
+
+const char *const wal_column_name[WAL_COLUMNS] = {
+	"seq_id", "created_at", "operation", "topic", "id", "vector",
+	"encoding", "metadata",
+};
+
+/* ---- reading ---- */
+
+/* A value in a batch: its bytes by offset, as the buffer may still move. */
+struct stored {
+	enum db_type type;
+	size_t offset, len;
+	int64_t i;
+	double real;
+};
+
+struct stored_row {
+	struct stored col[WAL_COLUMNS];
+	const struct collection *collection;
+};
+
+/* For each collection: are there rows below its committed seq_id, which
+ * Chroma may purge at any time?  In short reads, like everything. */
+static int
+look_ahead(struct wal *w, struct err *e)
+{
+	const struct catalog *c = w->catalog;
+	uint64_t committed, limit = 0;
+	int64_t next = INT64_MIN;
+	struct db_stmt st;
+	size_t i;
+	int got = 1;
+
+	for (i = 0; i < c->n; i++)
+		if (collection_committed(&c->collection[i], &committed) &&
+		    committed > limit)
+			limit = committed;
+	if (limit == 0 || c->automatically_purge != 1)
+		return 0;
+	if (db_prepare(w->db, &st, "SELECT seq_id, topic FROM embeddings_queue "
+	    "WHERE seq_id >= ?1 AND seq_id < ?2 ORDER BY seq_id", e) < 0)
+		return -1;
+	while (got > 0) {
+		db_bind_i64(&st, 1, next);
+		db_bind_i64(&st, 2, limit > INT64_MAX ? INT64_MAX :
+		    (int64_t)limit);
+		db_batch_start(w->db);
+		while ((got = db_step(&st, e)) > 0) {
+			const struct collection *col =
+			    catalog_of_topic(c, db_col_text(&st, 1));
+
+			next = db_col_i64(&st, 0) + 1;
+			if (col && collection_committed(col, &committed) &&
+			    (uint64_t)next <= committed)
+				w->had[col - c->collection] = true;
+			if (db_batch_over(w->db, 0))
+				break;
+		}
+		db_reset(&st);
+	}
+	db_finish(&st);
+	return got;
+}
+
+int
+wal_open(struct wal *w, const struct catalog *c, struct db *db, int64_t from,
+    int64_t to, bool dead_too, bool shared, struct err *e)
+{
+	size_t i;
+
+	*w = (struct wal){ .catalog = c, .db = db, .next = from, .last = to,
+	    .dead_too = dead_too };
+	if (db_prepare(db, &w->st, "SELECT seq_id, created_at, operation, "
+	    "topic, id, vector, encoding, metadata FROM embeddings_queue "
+	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
+		return -1;
+	w->had = malloc(c->n + 1);
+	if (!w->had || db_version(db, &w->version, e) < 0) {
+		if (!w->had)
+			err_nomem(e);
+		wal_close(w);
+		return -1;
+	}
+	/* without a look, assume that there are */
+	for (i = 0; i < c->n; i++)
+		w->had[i] = !shared;
+	if (shared && look_ahead(w, e) < 0) {
+		wal_close(w);
+		return -1;
+	}
+	return 0;
+}
+
+void
+wal_close(struct wal *w)
+{
+	db_finish(&w->st);
+	free(w->had);
+	w->had = NULL;
+	buf_release(&w->rows);
+	buf_release(&w->bytes);
+}
+
+static void
+store(struct wal *w, struct stored *to, int i)
+{
+	struct slice s = { NULL, 0 };
+
+	*to = (struct stored){ .type = db_col_type(&w->st, i) };
+	switch (to->type) {
+	case DB_INTEGER: to->i = db_col_i64(&w->st, i); break;
+	case DB_REAL: to->real = db_col_real(&w->st, i); break;
+	case DB_TEXT: s = db_col_text(&w->st, i); break;
+	case DB_BLOB: s = db_col_blob(&w->st, i); break;
+	case DB_NULL: break;
+	}
+	to->offset = w->bytes.len;
+	to->len = s.len;
+	buf_add(&w->bytes, s.p, s.len);
+}
+
+/* Rows into the batch until it is over.  1 if there may be more, 0, -1. */
+static int
+read_rows(struct wal *w, struct err *e)
+{
+	struct stored_row row;
+	int got, i;
+
+	db_bind_i64(&w->st, 1, w->next);
+	db_bind_i64(&w->st, 2, w->last);
+	db_batch_start(w->db);
+	while ((got = db_step(&w->st, e)) > 0) {
+		int64_t seq_id = db_col_i64(&w->st, 0);
+
+		row.collection = catalog_of_topic(w->catalog,
+		    db_col_text(&w->st, WAL_TOPIC));
+		if (row.collection ? row.collection->selected : w->dead_too) {
+			for (i = 0; i < WAL_COLUMNS; i++)
+				store(w, &row.col[i], i);
+			buf_add(&w->rows, &row, sizeof(row));
+			if (!buf_ok(&w->rows) || !buf_ok(&w->bytes))
+				return err_nomem(e);
+		}
+		if (seq_id == w->last)
+			return 0;
+		w->next = seq_id + 1;
+		if (db_batch_over(w->db, w->bytes.len + w->rows.len))
+			break;
+	}
+	return got;
+}
+
+/* The database changed since the last batch, which began at seq_id first: did
+ * that take rows that we had not read?  Chroma deletes all rows of a topic
+ * when its collection goes, and, where it purges, those below min(M, H). */
+static int
+check_change(struct wal *w, int64_t first, struct err *e)
+{
+	const struct catalog *c = w->catalog;
+	struct catalog now;
+	struct db_stmt st;
+	uint64_t before, lo;
+	size_t i;
+	int r = 0;
+
+	if (catalog_load_tables(&now, w->db, e) < 0)
+		return -1;
+	for (i = 0; i < c->n && r == 0; i++) {
+		const struct collection *old = &c->collection[i], *col;
+
+		if (!old->selected)
+			continue;
+		col = catalog_of_topic(&now, slice_str(old->topic));
+		if (!col) {
+			r = err_busy(e, "collection %s was deleted while its "
+			    "log was read", old->name);
+			break;
+		}
+		if (now.automatically_purge != 1 ||
+		    !collection_committed(col, &lo) || lo > INT64_MAX ||
+		    (int64_t)lo <= first)
+			continue;
+		if (collection_committed(old, &before) && before == lo &&
+		    !w->had[i])
+			continue;
+		if (db_prepare(w->db, &st, "SELECT 1 FROM embeddings_queue "
+		    "WHERE seq_id >= ?1 AND seq_id < ?2 AND topic = ?3", e) < 0) {
+			r = -1;
+			break;
+		}
+		db_bind_i64(&st, 1, first);
+		db_bind_i64(&st, 2, (int64_t)lo);
+		db_bind_text(&st, 3, slice_str(old->topic));
+		r = db_step(&st, e);
+		db_finish(&st);
+		r = r == 0 ? err_busy(e, "Chroma purged rows of collection %s "
+		    "while its log was read; try again", old->name) :
+		    r > 0 ? 0 : -1;
+	}
+	catalog_release(&now);
+	return r;
+}
+
+static int
+read_batch(struct wal *w, struct err *e)
+{
+	int64_t first = w->next, version = w->version;
+	struct err ignored;
+	int got;
+
+	buf_reset(&w->rows);
+	buf_reset(&w->bytes);
+	w->at = 0;
+	if (db_exec(w->db, "BEGIN", e) < 0)
+		return -1;
+	got = read_rows(w, e);
+	db_reset(&w->st);
+	if (got >= 0 && db_version(w->db, &version, e) < 0)
+		got = -1;
+	if (got < 0) {
+		(void)!db_exec(w->db, "ROLLBACK", &ignored);
+		return -1;
+	}
+	if (db_exec(w->db, "COMMIT", e) < 0)
+		return -1;
+	w->over = got == 0;
+	if (version != w->version) {
+		w->version = version;
+		return check_change(w, first, e);
+	}
+	return 0;
+}
+
+int
+wal_next(struct wal *w, struct wal_row *row, struct err *e)
+{
+	const struct stored_row *s;
+	int i;
+
+	while (w->at == w->rows.len / sizeof(*s)) {
+		if (w->over)
+			return 0;
+		if (read_batch(w, e) < 0)
+			return -1;
+	}
+	s = (const struct stored_row *)(const void *)w->rows.p + w->at++;
+	for (i = 0; i < WAL_COLUMNS; i++) {
+		struct wal_value *v = &row->col[i];
+
+		*v = (struct wal_value){ s->col[i].type, s->col[i].i,
+		    s->col[i].real, { NULL, 0 } };
+		if (v->type == DB_TEXT || v->type == DB_BLOB)
+			v->bytes = slice_of(w->bytes.p ? w->bytes.p +
+			    s->col[i].offset : "", s->col[i].len);
+	}
+	row->collection = s->collection;
+	return 1;
+}
+
+/* ---- rows as records ---- */
+
+static const struct {
+	const char *what, *effect;
+} poison_words[POISONS] = {
+	[POISON_NONE] = { "", "" },
+	[POISON_OPERATION] = { "unknown operation",
+	    "Chroma 1.x fails on every collection until it is gone" },
+	[POISON_ENCODING] = { "unknown encoding of the vector",
+	    "Chroma 1.x fails on this collection" },
+	[POISON_VECTOR_LENGTH] = { "vector of the wrong length",
+	    "Chroma refuses it, or reads beyond its end" },
+	[POISON_NO_VECTOR] = { "an add or upsert without a vector",
+	    "Chroma 1.x fails on this collection" },
+	[POISON_JSON] = { "metadata that is not a JSON object",
+	    "Chroma fails on this collection" },
+	[POISON_DOCUMENT] = { "a document or URI that is not text",
+	    "Chroma 1.x fails on every collection until it is gone" },
+	[POISON_NESTED] = { "nested metadata",
+	    "Chroma 1.x fails on this collection" },
+	[POISON_TEXT] = { "text that is not UTF-8",
+	    "Chroma fails on this collection" },
+	[POISON_CREATED_AT] = { "a created_at that is no time",
+	    "Chroma 1.x does not see the row" },
+	[POISON_TOPIC] = { "of no collection that exists",
+	    "Chroma never reads it" },
+	[POISON_TYPE] = { "a column of the wrong type",
+	    "Chroma fails on this collection" },
+};
+
+const char *
+wal_poison_what(enum wal_poison p)
+{
+	return poison_words[p].what;
+}
+
+const char *
+wal_poison_effect(enum wal_poison p)
+{
+	return poison_words[p].effect;
+}
+
+static void
+note(enum wal_poison *p, enum wal_poison what)
+{
+	if (*p == POISON_NONE)
+		*p = what;
+}
+
+/* Whether a metadata value holds what Chroma's flat metadata may not: an
+ * object other than a sparse vector, or an array of anything but scalars. */
+static bool
+nested(struct slice val)
+{
+	static const char *const key[] = { "indices", "values" };
+	struct slice v[2];
+	struct err e;
+
+	if (*val.p == '{')
+		return json_members(val, key, v, 2, &e) < 0 || !v[0].p ||
+		    !v[1].p;
+	if (*val.p != '[')
+		return false;
+	/* brackets inside strings only mark a row that needs no mark */
+	return memchr(val.p + 1, '[', val.len - 1) ||
+	    memchr(val.p + 1, '{', val.len - 1);
+}
+
+/* Where a text begins and ends in a buffer that still grows. */
+struct span {
+	size_t start, len;
+	bool there, null;
+};
+
+struct parts {
+	struct span document, uri, metadata;
+};
+
+/* One of the two keys that Chroma hides in metadata. */
+static int
+hidden_text(struct slice val, struct buf *mem, struct span *s,
+    enum wal_poison *poison)
+{
+	bool null = slice_is(val, "null");
+
+	if (s->there || !(json_is_string(val) || null)) {
+		note(poison, POISON_DOCUMENT);
+		return 0;
+	}
+	*s = (struct span){ .start = mem->len, .there = true, .null = null };
+	if (null)
+		note(poison, POISON_DOCUMENT);
+	else if (json_string(val, mem) < 0)
+		return -1;
+	s->len = mem->len - s->start;
+	return 0;
+}
+
+/* Metadata text to document, uri and the rest.  -1: it is not JSON. */
+static int
+split_metadata(struct slice text, struct buf *mem, struct parts *p,
+    enum wal_poison *poison)
+{
+	struct buf rest = { 0 };
+	struct json_iter it;
+	struct slice key, val;
+	struct err e;
+	int got = json_object(&it, text, &e);
+
+	buf_addc(&rest, '{');
+	while (got == 0 && (got = json_next(&it, &key, &val)) > 0) {
+		if (json_key_is(key, "chroma:document")) {
+			got = hidden_text(val, mem, &p->document, poison);
+			continue;
+		}
+		if (json_key_is(key, "chroma:uri")) {
+			got = hidden_text(val, mem, &p->uri, poison);
+			continue;
+		}
+		if (nested(val))
+			note(poison, POISON_NESTED);
+		if (rest.len > 1)
+			buf_addc(&rest, ',');
+		got = json_compact(slice_of(key.p - 1, key.len + 2), &rest, &e);
+		buf_addc(&rest, ':');
+		if (got == 0)
+			got = json_compact(val, &rest, &e);
+	}
+	buf_addc(&rest, '}');
+	p->metadata = (struct span){ mem->len, rest.len, got == 0, false };
+	buf_add(mem, rest.p, rest.len);
+	if (!buf_ok(&rest))
+		mem->failed = true;
+	buf_release(&rest);
+	return got;
+}
+
+/* Text of a column that must be text; absent, and noted, if it is not. */
+static struct slice
+plain_text(const struct wal_value *v, enum wal_poison *poison)
+{
+	if (v->type != DB_TEXT) {
+		note(poison, POISON_TYPE);
+		return (struct slice){ NULL, 0 };
+	}
+	if (!utf8_valid_text(v->bytes.p, v->bytes.len)) {
+		note(poison, POISON_TEXT);
+		return (struct slice){ NULL, 0 };
+	}
+	return v->bytes;
+}
+
+static void
+take_vector(const struct wal_row *row, struct record *r,
+    enum wal_poison *poison)
+{
+	const struct wal_value *v = &row->col[WAL_VECTOR];
+	const struct wal_value *enc = &row->col[WAL_ENCODING];
+
+	if (v->type == DB_NULL) {
+		if (enc->type != DB_NULL)
+			note(poison, POISON_ENCODING);
+		if (r->operation == OPERATION_ADD ||
+		    r->operation == OPERATION_UPSERT)
+			note(poison, POISON_NO_VECTOR);
+		return;
+	}
+	if (v->type != DB_BLOB) {
+		note(poison, POISON_TYPE);
+		return;
+	}
+	if (enc->type != DB_TEXT || !slice_is(enc->bytes, "FLOAT32")) {
+		note(poison, POISON_ENCODING);
+		return;
+	}
+	if (v->bytes.len % 4 || v->bytes.len / 4 > UINT32_MAX) {
+		note(poison, POISON_VECTOR_LENGTH);
+		return;
+	}
+	r->embedding = (const uint8_t *)v->bytes.p;
+	r->dim = (uint32_t)(v->bytes.len / 4);
+	r->has |= FIELD_EMBEDDING;
+	if (row->collection && row->collection->dimension >= 0 &&
+	    row->collection->dimension != r->dim)
+		note(poison, POISON_VECTOR_LENGTH);
+}
+
+static void
+put_raw_value(struct jsonw *w, const char *key, const struct wal_value *v)
+{
+	char text[40];
+
+	switch (v->type) {
+	case DB_NULL:
+		json_null(w, key);
+		break;
+	case DB_INTEGER:
+		json_int(w, key, v->i);
+		break;
+	case DB_REAL:		/* as SQLite writes infinity */
+		snprintf(text, sizeof(text), "%.17e", v->real);
+		json_raw(w, key, slice_str(v->real > 1.7976931348623157e308 ?
+		    "9e999" : v->real < -1.7976931348623157e308 ? "-9e999" :
+		    text));
+		break;
+	case DB_TEXT:
+		if (utf8_valid_text(v->bytes.p, v->bytes.len)) {
+			json_str(w, key, v->bytes);
+			break;
+		}
+		/* fall through */
+	case DB_BLOB:
+		json_open(w, key, '{');
+		json_raw(w, v->type == DB_TEXT ? "text" : "blob",
+		    slice_str(""));
+		json_put_base64(w->b, v->bytes.p, v->bytes.len);
+		json_close(w, '}');
+		break;
+	}
+}
+
+static struct span
+put_raw(const struct wal_row *row, struct buf *mem)
+{
+	struct jsonw w = { .b = mem };
+	struct span s = { .start = mem->len, .there = true };
+	int i;
+
+	json_open(&w, NULL, '{');
+	for (i = 0; i < WAL_COLUMNS; i++)
+		put_raw_value(&w, wal_column_name[i], &row->col[i]);
+	json_close(&w, '}');
+	s.len = mem->len - s.start;
+	return s;
+}
+
+static struct slice
+resolve(const struct buf *mem, struct span s)
+{
+	return s.null ? (struct slice){ NULL, 0 } :
+	    slice_of(mem->p + s.start, s.len);
+}
+
+static void
+name_collection(const struct wal_row *row, struct record *r)
+{
+	const struct collection *col = row->collection;
+
+	r->tenant = slice_str(col->tenant);
+	r->database = slice_str(col->database);
+	r->collection = slice_str(col->name);
+	r->collection_id = slice_str(col->id);
+	r->has |= FIELD_COLLECTION | FIELD_COLLECTION_ID |
+	    (col->tenant ? FIELD_TENANT : 0u) |
+	    (col->database ? FIELD_DATABASE : 0u);
+}
+
+/* The id in the topic of a collection that is gone, if it looks like one. */
+static void
+name_topic(struct slice topic, struct record *r)
+{
+	size_t head = strlen(TOPIC_HEAD);
+
+	if (topic.p && topic.len == head + 36 &&
+	    memcmp(topic.p, TOPIC_HEAD, head) == 0) {
+		r->collection_id = slice_of(topic.p + head, 36);
+		r->has |= FIELD_COLLECTION_ID;
+	}
+}
+
+int
+wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
+    enum wal_poison *poison, struct err *e)
+{
+	const struct wal_value *op = &row->col[WAL_OPERATION];
+	const struct wal_value *md = &row->col[WAL_METADATA];
+	struct parts parts = { 0 };
+	struct span raw = { 0 };
+	bool own_topic = false;
+	struct slice topic;
+	int64_t ms;
+
+	*poison = POISON_NONE;
+	*r = (struct record){ .type = RECORD_WAL, .has = FIELD_SEQ_ID,
+	    .seq_id = row->col[WAL_SEQ_ID].i, .operation = OPERATION_NONE };
+	buf_reset(mem);
+	if (op->type == DB_INTEGER && op->i >= 0 && op->i <= OPERATION_DELETE) {
+		r->operation = (enum operation)op->i;
+		r->has |= FIELD_OPERATION;
+	} else {
+		note(poison, POISON_OPERATION);
+	}
+	topic = plain_text(&row->col[WAL_TOPIC], poison);
+	if (row->collection) {
+		name_collection(row, r);
+		own_topic = topic.p && memcmp(topic.p, TOPIC_HEAD,
+		    topic.len < strlen(TOPIC_HEAD) ? topic.len :
+		    strlen(TOPIC_HEAD)) != 0;
+	} else {
+		note(poison, POISON_TOPIC);
+		name_topic(topic, r);
+	}
+	r->created_at = plain_text(&row->col[WAL_CREATED_AT], poison);
+	if (r->created_at.p) {
+		r->has |= FIELD_CREATED_AT;
+		if (when_parse(r->created_at.p, r->created_at.len, &ms) < 0)
+			note(poison, POISON_CREATED_AT);
+	}
+	r->id = plain_text(&row->col[WAL_ID], poison);
+	if (r->id.p)
+		r->has |= FIELD_ID;
+	take_vector(row, r, poison);
+	if (md->type != DB_NULL && plain_text(md, poison).p &&
+	    split_metadata(md->bytes, mem, &parts, poison) < 0) {
+		note(poison, POISON_JSON);
+		parts = (struct parts){ 0 };
+	}
+	if (*poison != POISON_NONE || own_topic)
+		raw = put_raw(row, mem);
+	if (!buf_ok(mem))
+		return err_nomem(e);
+	if (parts.document.there) {
+		r->document = resolve(mem, parts.document);
+		r->has |= FIELD_DOCUMENT;
+	}
+	if (parts.uri.there) {
+		r->uri = resolve(mem, parts.uri);
+		r->has |= FIELD_URI;
+	}
+	if (parts.metadata.there) {
+		r->metadata = resolve(mem, parts.metadata);
+		r->has |= FIELD_METADATA;
+	}
+	if (raw.there) {
+		r->raw = resolve(mem, raw);
+		r->has |= FIELD_RAW;
+	}
+	return 0;
+}
+
+void
+wal_columns(const struct wal_row *row, struct buf *out)
+{
+	char real[40];
+	int i;
+
+	buf_addc(out, '{');
+	for (i = 0; i < WAL_COLUMNS; i++) {
+		const struct wal_value *v = &row->col[i];
+
+		buf_adds(out, i ? ", \"" : "\"");
+		buf_adds(out, wal_column_name[i]);
+		buf_adds(out, "\": ");
+		if (v->type == DB_NULL) {
+			buf_adds(out, "null");
+		} else if (i == WAL_VECTOR && v->bytes.p) {
+			json_put_base64(out, v->bytes.p, v->bytes.len);
+		} else if (v->type == DB_INTEGER) {
+			buf_add_i64(out, v->i);
+		} else if (v->type == DB_REAL) {
+			snprintf(real, sizeof(real), "%.17g", v->real);
+			buf_adds(out, real);
+		} else if (v->type == DB_TEXT) {
+			json_put_ascii(out, v->bytes);
+		} else {
+			buf_adds(out, "{\"base64\": ");
+			json_put_base64(out, v->bytes.p, v->bytes.len);
+			buf_addc(out, '}');
+		}
+	}
+	buf_addc(out, '}');
+}

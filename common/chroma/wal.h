@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wal.h - the rows of embeddings_queue, in the order of seq_id.
+ *
+ * Read in short batches: the lock on the database is never held while the
+ * caller does something with a row.  Memory: a batch (DB_BATCH_BYTES, or one
+ * larger row).
+ */
+#ifndef CHROMA_WAL_H
+#define CHROMA_WAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "chroma/catalog.h"
+#include "chroma/db.h"
+#include "stream/record.h"
+
+enum wal_column {
+	WAL_SEQ_ID, WAL_CREATED_AT, WAL_OPERATION, WAL_TOPIC, WAL_ID,
+	WAL_VECTOR, WAL_ENCODING, WAL_METADATA, WAL_COLUMNS,
+};
+extern const char *const wal_column_name[WAL_COLUMNS];
+
+/* A value as SQLite stores it. */
+struct wal_value {
+	enum db_type type;
+	int64_t i;		/* DB_INTEGER */
+	double real;		/* DB_REAL */
+	struct slice bytes;	/* DB_TEXT, DB_BLOB; absent for the others */
+};
+
+struct wal_row {
+	struct wal_value col[WAL_COLUMNS];
+	const struct collection *collection;	/* NULL: of none that lives */
+};
+
+struct wal {
+	const struct catalog *catalog;
+	struct db *db;
+	struct db_stmt st;
+	int64_t next, last;	/* seq_ids still to read, inclusive */
+	bool dead_too;
+	bool over;
+	int64_t version;	/* of the database, see db_version() */
+	bool *had;		/* owned; per collection: rows that Chroma may
+				 * purge at any time were there at the start */
+	struct buf rows, bytes;	/* the batch; owned */
+	size_t at;		/* next row of the batch */
+};
+
+/* Prepare to read the rows with from <= seq_id <= to.  Rows of collections
+ * that are not selected are passed over, and those of no collection unless
+ * dead_too.  shared: somebody else has the database open, so a pass over the
+ * seq_ids that a purge may take is worth its time: it tells later whether one
+ * took rows that we wanted.  The catalog must outlive *w.  0, or -1 with *e
+ * set. */
+ATTR_NODISCARD int wal_open(struct wal *w, const struct catalog *c,
+    struct db *db, int64_t from, int64_t to, bool dead_too, bool shared,
+    struct err *e);
+
+/* The next row: 1, valid until the next call; 0 at the end; -1 with *e set.
+ * STATUS_BUSY when Chroma removed rows that had not been read yet. */
+ATTR_NODISCARD int wal_next(struct wal *w, struct wal_row *row, struct err *e);
+
+void wal_close(struct wal *w);
+
+/* ---- rows as records ---- */
+
+/* Why a row cannot be shown faithfully; Chroma chokes on most of these. */
+enum wal_poison {
+	POISON_NONE, POISON_OPERATION, POISON_ENCODING, POISON_VECTOR_LENGTH,
+	POISON_NO_VECTOR, POISON_JSON, POISON_DOCUMENT, POISON_NESTED,
+	POISON_TEXT, POISON_CREATED_AT, POISON_TOPIC, POISON_TYPE, POISONS,
+};
+
+/* What is wrong, in words; and what a Chroma does when it meets it. */
+const char *wal_poison_what(enum wal_poison p);
+const char *wal_poison_effect(enum wal_poison p);
+
+/* The row as a WAL record (record.h) that points into row and *mem.  A row
+ * that a record cannot show carries all of it in raw, and *poison says why.
+ * 0, or -1 with *e set (no memory). */
+ATTR_NODISCARD int wal_record(const struct wal_row *row, struct record *r,
+    struct buf *mem, enum wal_poison *poison, struct err *e);
+
+/* The row as one line of JSON without newline, appended to *out, in the keys
+ * and encodings (and to the byte) of `chops wal export`, chromadb-ops 0.1.5,
+ * which has no rule for a NULL vector: here it is null. */
+void wal_columns(const struct wal_row *row, struct buf *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* receipt.c - what a program did. */
+#include "prog/receipt.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "prog/prog.h"
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void
+receipt_start(struct receipt *r)
+{
+	*r = (struct receipt){ .started = now() };
+	r->w.b = &r->buf;
+	json_open(&r->w, NULL, '{');
+	json_cstr(&r->w, "receipt", prog_name());
+}
+
+int
+receipt_print(struct receipt *r, struct err *e)
+{
+	int failed;
+
+	json_real(&r->w, "seconds", now() - r->started, 3);
+	json_close(&r->w, '}');
+	buf_addc(&r->buf, '\n');
+	if (!buf_ok(&r->buf))
+		return err_nomem(e);
+	failed = file_write(STDOUT_FILENO, r->buf.p, r->buf.len);
+	buf_release(&r->buf);
+	return failed < 0 ? err_system(e, "<stdout>: write") : 0;
+}
