@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "base/utf8.h"
 
-#define NAME_WIDTH 18
+#define NAME_WIDTH 20
 #define TEXT_WIDTH 78
 
 static void

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# maintain.mk - the pipelines as make targets, for cron and systemd timers.
+#
+#   make -f maintain.mk export DIR=/srv/chroma TO=/backup
+#	the log to an audit file in TO (a file, or a directory, where the file
+#	gets the time as its name).  FLAGS: more options of chroma-export.
+#   make -f maintain.mk info DIR=/srv/chroma
+#	what is in it
+#   make -f maintain.mk help
+#
+# Make stops with an error when a pipeline does; its status is in the message.
+
+BIN ?= $(patsubst %/share/chromautils/,%/bin,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+FLAGS ?=
+.PHONY: help info export
+
+help:
+	@sed -n 's/^#   //p' '$(realpath $(firstword $(MAKEFILE_LIST)))'
+
+need_dir = $(if $(DIR),,$(error DIR=... is missing: the Chroma directory))
+
+info:
+	$(need_dir)@'$(BIN)/chroma-info' $(FLAGS) -- '$(DIR)'
+
+export:
+	$(need_dir)$(if $(TO),,$(error TO=... is missing: the file or directory to write))@'$(BIN)/chroma-export' $(FLAGS) -- '$(DIR)' '$(TO)'
