@@ -21,6 +21,9 @@
 /* Rows that Chroma would choke on are named one by one up to this many. */
 #define POISON_SHOWN 20
 
+/* Bytes of --columns that are written at once. */
+#define COLUMNS_GATHERED ((size_t)1 << 18)
+
 enum part { PART_ALL, PART_COMMITTED, PART_PENDING, PART_PRUNABLE };
 
 struct config {
@@ -119,13 +122,23 @@ in_part(const struct config *cf, const struct catalog *c,
 static bool
 in_time(const struct config *cf, const struct wal_row *row)
 {
-	const struct wal_value *v = &row->col[WAL_CREATED_AT];
+	const struct db_value *v = &row->col[WAL_CREATED_AT];
 	int64_t ms;
 
 	if (!cf->timed || v->type != DB_TEXT ||
 	    when_parse(v->bytes.p, v->bytes.len, &ms) < 0)
 		return true;
 	return ms >= cf->since && ms < cf->until;
+}
+
+/* One row as a line of columns; lines gather, so->buf is their place. */
+static int
+put_columns(const struct wal_row *row, struct stream_out *so, struct err *e)
+{
+	wal_columns(row, &so->buf);
+	buf_addc(&so->buf, '\n');
+	return buf_ok(&so->buf) && so->buf.len < COLUMNS_GATHERED ? 0 :
+	    stream_flush(so, e);
 }
 
 /* One row out, as a line of columns or as a record. */
@@ -137,19 +150,14 @@ put_row(const struct config *cf, const struct wal_row *row,
 	enum wal_poison poison;
 	struct record r;
 
+	if (cf->columns)
+		return put_columns(row, so, e);
 	if (wal_record(row, &r, mem, &poison, e) < 0)
 		return -1;
 	if (poison != POISON_NONE && (*poisoned)++ < POISON_SHOWN)
 		prog_warn("seq_id %lld: %s; %s; written whole",
 		    (long long)r.seq_id, wal_poison_what(poison),
 		    wal_poison_effect(poison));
-	if (cf->columns) {
-		buf_reset(&so->buf);
-		wal_columns(row, &so->buf);
-		buf_addc(&so->buf, '\n');
-		return buf_ok(&so->buf) ? out_write(so->out, so->buf.p,
-		    so->buf.len, e) : err_nomem(e);
-	}
 	if (cf->output.embedding == EMBEDDING_NONE)
 		r.has &= ~(unsigned)FIELD_EMBEDDING;
 	else
@@ -231,7 +239,9 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	struct wal w;
 	uint64_t poisoned = 0;
 	int64_t to;
+	struct err ignored;
 	bool shared;
+	int r;
 
 	if (persist_open(&pd, dir, &po, e) < 0 ||
 	    catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0)
@@ -249,8 +259,12 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 		return -1;
 	progress_start(cf->progress, "rows",
 	    c.newest ? c.newest - c.oldest + 1 : 0);
-	if (walexport(cf, &w, &so, &poisoned, e) < 0)
+	if (walexport(cf, &w, &so, &poisoned, e) < 0) {
+		/* what was read goes out, without an end record */
+		(void)!(stream_flush(&so, &ignored) < 0 ||
+		    out_flush(out, &ignored) < 0);
 		return -1;
+	}
 	progress_end();
 	if (poisoned > POISON_SHOWN)
 		prog_warn("%llu rows of this kind in all",
@@ -260,10 +274,9 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 		return -1;
 	persist_close(&pd);
 	catalog_release(&c);
-	if (!cf->columns && stream_put_end(&so, e) < 0)
-		return -1;
+	r = cf->columns ? stream_flush(&so, e) : stream_put_end(&so, e);
 	stream_out_release(&so);
-	return 0;
+	return r;
 }
 
 static void
@@ -347,14 +360,7 @@ main(int argc, char *argv[])
 	check(&cf, argc - optind);
 	if (opt_output_open(&cf.output, cf.output.binary, &out, &e) < 0)
 		prog_fail(&e);
-	if (run(&cf, argv[optind], &out, &e) < 0) {
-		struct err ignored;
-
-		/* what was read goes out, without an end record */
-		(void)!out_flush(&out, &ignored);
-		prog_fail(&e);
-	}
-	if (out_close(&out, &e) < 0)
+	if (run(&cf, argv[optind], &out, &e) < 0 || out_close(&out, &e) < 0)
 		prog_fail(&e);
 	return STATUS_OK;
 }

@@ -410,7 +410,8 @@ main(int argc, char *argv[])
 		/* what was read goes out, without an end record; a file does
 		 * not appear */
 		if (!cf.count && !cf.output.path)
-			(void)!out_flush(&out, &ignored);
+			(void)!(stream_flush(&so, &ignored) < 0 ||
+			    out_flush(&out, &ignored) < 0);
 		else if (!cf.count)
 			out_abort(&out);
 		prog_fail(&e);

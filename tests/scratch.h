@@ -127,8 +127,9 @@ shown_str(const char *s)
 	return shown(slice_str(s));
 }
 
-/* A literal that may hold zero bytes. */
+/* A literal that may hold zero bytes, as a slice; in a static table. */
 #define BYTES(literal) slice_of(literal, sizeof(literal) - 1)
+#define SLICE(literal) { literal, sizeof(literal) - 1 }
 
 /* A seeded generator (splitmix64): tests are the same at every run. */
 static inline uint64_t

@@ -14,6 +14,10 @@
 /* Encode n bytes to out, which has room for BASE64_LEN(n).  That number. */
 size_t base64_encode(const void *p, size_t n, char *out);
 
+/* The same without special instructions: what base64_encode() must agree
+ * with. */
+size_t base64_encode_portable(const void *p, size_t n, char *out);
+
 /* Decode n characters to out, which has room for n / 4 * 3 bytes.  Strict:
  * whole groups, padding only at the end and with zero bits under it.  0 with
  * *len the number of bytes, or -1. */

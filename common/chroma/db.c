@@ -170,16 +170,54 @@ db_int(struct db *db, const char *sql, int64_t *v, struct err *e)
 	return got < 0 ? -1 : 0;
 }
 
-enum db_type
-db_col_type(struct db_stmt *st, int i)
+static enum db_type
+type_of(int sqlite_type)
 {
-	switch (sqlite3_column_type(st->h, i)) {
+	switch (sqlite_type) {
 	case SQLITE_INTEGER: return DB_INTEGER;
 	case SQLITE_FLOAT: return DB_REAL;
 	case SQLITE_TEXT: return DB_TEXT;
 	case SQLITE_BLOB: return DB_BLOB;
 	default: return DB_NULL;
 	}
+}
+
+struct db_value
+db_col(struct db_stmt *st, int i)
+{
+	/* one look at the row, then the value itself: allowed while nobody
+	 * else uses the connection, as here (SQLITE_OPEN_NOMUTEX) */
+	sqlite3_value *v = sqlite3_column_value(st->h, i);
+	struct db_value out = { .type = type_of(sqlite3_value_type(v)) };
+	const char *p;
+
+	switch (out.type) {
+	case DB_NULL:
+		break;
+	case DB_INTEGER:
+		out.i = sqlite3_value_int64(v);
+		break;
+	case DB_REAL:
+		out.real = sqlite3_value_double(v);
+		break;
+	case DB_TEXT:
+		p = (const char *)sqlite3_value_text(v);
+		out.bytes = slice_of(p ? p : "",
+		    (size_t)sqlite3_value_bytes(v));
+		break;
+	case DB_BLOB:		/* SQLite gives NULL for one of no bytes */
+		p = sqlite3_value_blob(v);
+		out.bytes = slice_of(p ? p : "",
+		    (size_t)sqlite3_value_bytes(v));
+		break;
+	}
+	return out;
+}
+
+enum db_type
+db_col_type(struct db_stmt *st, int i)
+{
+	return type_of(sqlite3_column_type(st->h, i));
 }
 
 int64_t
@@ -205,13 +243,7 @@ db_col_text(struct db_stmt *st, int i)
 struct slice
 db_col_blob(struct db_stmt *st, int i)
 {
-	const char *p = sqlite3_column_blob(st->h, i);
-	size_t n = (size_t)sqlite3_column_bytes(st->h, i);
-
-	/* SQLite gives NULL for a blob of no bytes */
-	if (!p && db_col_type(st, i) != DB_NULL)
-		p = "";
-	return slice_of(p, n);
+	return db_col(st, i).bytes;
 }
 
 static int

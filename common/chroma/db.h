@@ -65,9 +65,18 @@ ATTR_NODISCARD int db_int(struct db *db, const char *sql, int64_t *v,
 
 enum db_type { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB };
 
+/* A value as it is stored. */
+struct db_value {
+	enum db_type type;
+	int64_t i;		/* DB_INTEGER */
+	double real;		/* DB_REAL */
+	struct slice bytes;	/* DB_TEXT, DB_BLOB; else absent */
+};
+
 /* Columns count from 0.  Slices are valid until the next step or reset; text
  * of a column is its bytes whatever they are; a text or blob of no bytes is
  * not absent. */
+struct db_value db_col(struct db_stmt *st, int i);
 enum db_type db_col_type(struct db_stmt *st, int i);
 int64_t db_col_i64(struct db_stmt *st, int i);
 double db_col_real(struct db_stmt *st, int i);

@@ -112,30 +112,31 @@ wal_close(struct wal *w)
 	buf_release(&w->bytes);
 }
 
+/* A row into the batch, whose topic is known already. */
 static void
-store(struct wal *w, struct stored *to, int i)
+store(struct wal *w, int64_t seq_id, const struct collection *col)
 {
-	struct slice s = { NULL, 0 };
+	struct stored_row row = { .collection = col };
+	int i;
 
-	*to = (struct stored){ .type = db_col_type(&w->st, i) };
-	switch (to->type) {
-	case DB_INTEGER: to->i = db_col_i64(&w->st, i); break;
-	case DB_REAL: to->real = db_col_real(&w->st, i); break;
-	case DB_TEXT: s = db_col_text(&w->st, i); break;
-	case DB_BLOB: s = db_col_blob(&w->st, i); break;
-	case DB_NULL: break;
+	row.col[WAL_SEQ_ID].type = DB_INTEGER;
+	row.col[WAL_SEQ_ID].i = seq_id;
+	for (i = WAL_SEQ_ID + 1; i < WAL_COLUMNS; i++) {
+		struct db_value v = db_col(&w->st, i);
+
+		row.col[i] = (struct stored){ v.type, w->bytes.len,
+		    v.bytes.len, v.i, v.real };
+		buf_add(&w->bytes, v.bytes.p, v.bytes.len);
 	}
-	to->offset = w->bytes.len;
-	to->len = s.len;
-	buf_add(&w->bytes, s.p, s.len);
+	buf_add(&w->rows, &row, sizeof(row));
 }
 
 /* Rows into the batch until it is over.  1 if there may be more, 0, -1. */
 static int
 read_rows(struct wal *w, struct err *e)
 {
-	struct stored_row row;
-	int got, i;
+	const struct collection *col;
+	int got;
 
 	db_bind_i64(&w->st, 1, w->next);
 	db_bind_i64(&w->st, 2, w->last);
@@ -143,12 +144,10 @@ read_rows(struct wal *w, struct err *e)
 	while ((got = db_step(&w->st, e)) > 0) {
 		int64_t seq_id = db_col_i64(&w->st, 0);
 
-		row.collection = catalog_of_topic(w->catalog,
+		col = catalog_of_topic(w->catalog,
 		    db_col_text(&w->st, WAL_TOPIC));
-		if (row.collection ? row.collection->selected : w->dead_too) {
-			for (i = 0; i < WAL_COLUMNS; i++)
-				store(w, &row.col[i], i);
-			buf_add(&w->rows, &row, sizeof(row));
+		if (col ? col->selected : w->dead_too) {
+			store(w, seq_id, col);
 			if (!buf_ok(&w->rows) || !buf_ok(&w->bytes))
 				return err_nomem(e);
 		}
@@ -256,9 +255,9 @@ wal_next(struct wal *w, struct wal_row *row, struct err *e)
 	}
 	s = (const struct stored_row *)(const void *)w->rows.p + w->at++;
 	for (i = 0; i < WAL_COLUMNS; i++) {
-		struct wal_value *v = &row->col[i];
+		struct db_value *v = &row->col[i];
 
-		*v = (struct wal_value){ s->col[i].type, s->col[i].i,
+		*v = (struct db_value){ s->col[i].type, s->col[i].i,
 		    s->col[i].real, { NULL, 0 } };
 		if (v->type == DB_TEXT || v->type == DB_BLOB)
 			v->bytes = slice_of(w->bytes.p ? w->bytes.p +
@@ -407,7 +406,7 @@ split_metadata(struct slice text, struct buf *mem, struct parts *p,
 
 /* Text of a column that must be text; absent, and noted, if it is not. */
 static struct slice
-plain_text(const struct wal_value *v, enum wal_poison *poison)
+plain_text(const struct db_value *v, enum wal_poison *poison)
 {
 	if (v->type != DB_TEXT) {
 		note(poison, POISON_TYPE);
@@ -424,8 +423,8 @@ static void
 take_vector(const struct wal_row *row, struct record *r,
     enum wal_poison *poison)
 {
-	const struct wal_value *v = &row->col[WAL_VECTOR];
-	const struct wal_value *enc = &row->col[WAL_ENCODING];
+	const struct db_value *v = &row->col[WAL_VECTOR];
+	const struct db_value *enc = &row->col[WAL_ENCODING];
 
 	if (v->type == DB_NULL) {
 		if (enc->type != DB_NULL)
@@ -456,7 +455,7 @@ take_vector(const struct wal_row *row, struct record *r,
 }
 
 static void
-put_raw_value(struct jsonw *w, const char *key, const struct wal_value *v)
+put_raw_value(struct jsonw *w, const char *key, const struct db_value *v)
 {
 	char text[40];
 
@@ -542,8 +541,8 @@ int
 wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
     enum wal_poison *poison, struct err *e)
 {
-	const struct wal_value *op = &row->col[WAL_OPERATION];
-	const struct wal_value *md = &row->col[WAL_METADATA];
+	const struct db_value *op = &row->col[WAL_OPERATION];
+	const struct db_value *md = &row->col[WAL_METADATA];
 	struct parts parts = { 0 };
 	struct span raw = { 0 };
 	bool own_topic = false;
@@ -616,7 +615,7 @@ wal_columns(const struct wal_row *row, struct buf *out)
 
 	buf_addc(out, '{');
 	for (i = 0; i < WAL_COLUMNS; i++) {
-		const struct wal_value *v = &row->col[i];
+		const struct db_value *v = &row->col[i];
 
 		buf_adds(out, i ? ", \"" : "\"");
 		buf_adds(out, wal_column_name[i]);

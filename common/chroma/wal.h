@@ -25,16 +25,8 @@ enum wal_column {
 };
 extern const char *const wal_column_name[WAL_COLUMNS];
 
-/* A value as SQLite stores it. */
-struct wal_value {
-	enum db_type type;
-	int64_t i;		/* DB_INTEGER */
-	double real;		/* DB_REAL */
-	struct slice bytes;	/* DB_TEXT, DB_BLOB; absent for the others */
-};
-
 struct wal_row {
-	struct wal_value col[WAL_COLUMNS];
+	struct db_value col[WAL_COLUMNS];
 	const struct collection *collection;	/* NULL: of none that lives */
 };
 

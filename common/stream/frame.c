@@ -122,16 +122,20 @@ frame_text(const struct frame *f, struct slice *text, struct err *e)
 	return 0;
 }
 
-/* Whether metadata or raw can stand in a line as it is. */
+/* Whether metadata or raw can stand in a line as it is: an object, or null
+ * where that is allowed.  A lone surrogate has no place there: in JSON text it
+ * is an escape. */
 static int
-check_json(struct slice text, struct err *e)
+check_json(struct slice text, bool null, struct err *e)
 {
 	struct json_iter it;
 	struct slice key, val;
 	int r;
 
-	if (!text.p || slice_is(text, "null"))
+	if (!text.p || (null && slice_is(text, "null")))
 		return 0;
+	if (!utf8_valid(text.p, text.len))
+		return err_data(e, "JSON text that is not UTF-8");
 	if (memchr(text.p, '\n', text.len))
 		return err_data(e, "a line break in JSON text");
 	if (json_object(&it, text, e) < 0)
@@ -191,7 +195,8 @@ frame_to_record(const struct frame *f, struct record *r, struct err *e)
 		} else if (!utf8_valid_wtf8(s[i]->p, s[i]->len)) {
 			return err_data(e, "a string that is not UTF-8");
 		}
-	if (check_json(r->metadata, e) < 0 || check_json(r->raw, e) < 0)
+	if (check_json(r->metadata, true, e) < 0 ||
+	    check_json(r->raw, false, e) < 0)
 		return -1;
 	return 0;
 }

@@ -535,7 +535,8 @@ plain_run(const char *p, size_t n, bool ascii)
 	while (n - i >= 8) {
 		memcpy(&w, p + i, 8);
 		if (special(w) || (w & UINT64_C(0x8080808080808080)) ||
-		    (ascii && memchr(p + i, 0x7f, 8)))
+		    (ascii && ((w + UINT64_C(0x0101010101010101)) &
+		    UINT64_C(0x8080808080808080))))	/* a DEL */
 			break;
 		i += 8;
 	}

@@ -220,7 +220,7 @@ set_field(struct record *r, unsigned field, struct slice val,
 		return 0;
 	case FIELD_CREATED_AT: return want_string(val, &r->created_at, m, e);
 	case FIELD_OPERATION: return want_operation(val, r, m, e);
-	case FIELD_LABEL: return want_u64(val, INT64_MAX, &r->label, e);
+	case FIELD_LABEL: return want_u64(val, UINT64_MAX, &r->label, e);
 	case FIELD_ID: return want_string(val, &r->id, m, e);
 	case FIELD_LEVEL:
 		if (want_u64(val, UINT16_MAX, &v, e) < 0)

@@ -22,6 +22,9 @@ stream_in_close(struct stream_in *s)
 	in_close(&s->in);
 }
 
+/* Records are written out when so many bytes have gathered. */
+#define FLUSH_SIZE ((size_t)1 << 18)
+
 /* Put the place of the item that was just read before the message. */
 static int
 at_item(const struct stream_in *s, uint64_t offset, struct err *e)
@@ -63,7 +66,7 @@ next_line(struct stream_in *s, struct item *item, struct err *e)
 	*item = (struct item){ .bytes = slice_of(line, len) };
 	item->json = item->bytes;
 	if (!utf8_valid(line, len)) {
-		err_data(e, *line == FRAME_MAGIC[0] ?
+		err_data(e, len >= 4 && memcmp(line, FRAME_MAGIC, 4) == 0 ?
 		    "a binary stream behind a JSONL one: use one form" :
 		    "not UTF-8");
 		return -2;
@@ -242,10 +245,14 @@ int
 stream_record(const struct stream_in *s, const struct item *item,
     unsigned want, struct record *r, struct record_memory *m, struct err *e)
 {
-	int got = item->json.p ?
-	    record_from_json(item->json, want, r, m, e) :
-	    frame_to_record(&item->frame, r, e);
+	int got;
 
+	if (item->type == RECORD_OTHER && !item->json.p) {
+		*r = (struct record){ .operation = OPERATION_NONE };
+		return 0;
+	}
+	got = item->json.p ? record_from_json(item->json, want, r, m, e) :
+	    frame_to_record(&item->frame, r, e);
 	if (got < 0)
 		return at_item(s, s->in.offset - item->bytes.len, e);
 	if (r->type == RECORD_OTHER)
@@ -290,16 +297,26 @@ void
 stream_out_release(struct stream_out *s)
 {
 	buf_release(&s->buf);
+	buf_release(&s->line);
 	record_memory_release(&s->memory);
 }
 
-/* What stands in s->buf goes out; it is one record if crc is given. */
-static int
-flush_buf(struct stream_out *s, struct err *e)
+int
+stream_flush(struct stream_out *s, struct err *e)
 {
-	if (!buf_ok(&s->buf))
-		return err_nomem(e);
-	return out_write(s->out, s->buf.p, s->buf.len, e);
+	int r = buf_ok(&s->buf) ? out_write(s->out, s->buf.p, s->buf.len, e) :
+	    err_nomem(e);
+
+	buf_reset(&s->buf);
+	return r;
+}
+
+/* Records gather in s->buf until there are enough for one write. */
+static int
+gathered(struct stream_out *s, struct err *e)
+{
+	return buf_ok(&s->buf) && s->buf.len < FLUSH_SIZE ? 0 :
+	    stream_flush(s, e);
 }
 
 static void
@@ -313,9 +330,9 @@ start_binary(struct stream_out *s)
 static int
 put_line(struct stream_out *s, struct slice line, struct err *e)
 {
-	if (out_write(s->out, line.p, line.len, e) < 0)
-		return -1;
-	return out_write(s->out, "\n", 1, e);
+	buf_add(&s->buf, line.p, line.len);
+	buf_addc(&s->buf, '\n');
+	return gathered(s, e);
 }
 
 static void
@@ -336,12 +353,11 @@ stream_put_begin(struct stream_out *s, struct slice text, struct err *e)
 		return 0;
 	if (!s->binary)
 		return put_line(s, text, e);
-	buf_reset(&s->buf);
 	start_binary(s);
 	if (frame_put_text(&s->buf, FRAME_BEGIN, text, &crc, e) < 0)
 		return -1;
 	s->running = frame_running(0, crc);
-	return flush_buf(s, e);
+	return gathered(s, e);
 }
 
 int
@@ -349,7 +365,6 @@ stream_put_record(struct stream_out *s, const struct record *r, struct err *e)
 {
 	uint32_t crc = 0;
 
-	buf_reset(&s->buf);
 	if (s->binary) {
 		start_binary(s);
 		if (frame_put_record(&s->buf, r, &crc, e) < 0)
@@ -359,7 +374,7 @@ stream_put_record(struct stream_out *s, const struct record *r, struct err *e)
 		buf_addc(&s->buf, '\n');
 	}
 	count(s, crc);
-	return flush_buf(s, e);
+	return gathered(s, e);
 }
 
 /* A line as a frame: of its type if the line is what we would write for the
@@ -376,13 +391,12 @@ line_to_frame(struct stream_out *s, const struct item *item, uint32_t *crc,
 	    item->type == RECORD_PLAIN) {
 		if (record_from_json(item->json, FIELD_ALL, &r, &s->memory,
 		    &why) == 0 && r.exact && r.type == item->type) {
-			buf_reset(&s->buf);
-			record_to_json(&r, &s->buf);
-			same = buf_ok(&s->buf) &&
-			    slice_eq(buf_slice(&s->buf), item->json);
+			buf_reset(&s->line);
+			record_to_json(&r, &s->line);
+			same = buf_ok(&s->line) &&
+			    slice_eq(buf_slice(&s->line), item->json);
 		}
 	}
-	buf_reset(&s->buf);
 	start_binary(s);
 	return same ? frame_put_record(&s->buf, &r, crc, e) :
 	    frame_put_text(&s->buf, FRAME_TEXT, item->json, crc, e);
@@ -400,18 +414,16 @@ stream_put_item(struct stream_out *s, const struct stream_in *from,
 		return put_line(s, item->json, e);
 	}
 	if (s->binary && item->binary) {
-		buf_reset(&s->buf);
 		start_binary(s);
 		count(s, item->frame.crc);
-		if (flush_buf(s, e) < 0)
-			return -1;
-		return out_write(s->out, item->bytes.p, item->bytes.len, e);
+		buf_add(&s->buf, item->bytes.p, item->bytes.len);
+		return gathered(s, e);
 	}
 	if (s->binary) {
 		if (line_to_frame(s, item, &crc, e) < 0)
 			return -1;
 		count(s, crc);
-		return flush_buf(s, e);
+		return gathered(s, e);
 	}
 	if (item->type == RECORD_OTHER)
 		return err_data(e, "%s: a frame of type %u cannot be written "
@@ -424,16 +436,12 @@ stream_put_item(struct stream_out *s, const struct stream_in *from,
 int
 stream_put_end(struct stream_out *s, struct err *e)
 {
-	buf_reset(&s->buf);
-	if (s->plain) {
-		/* an empty binary stream is its magic, not nothing */
-		start_binary(s);
-		return flush_buf(s, e);
-	}
-	if (s->binary)
+	if (s->plain || s->binary)
+		start_binary(s);	/* an empty binary stream is its magic */
+	if (s->binary && !s->plain)
 		frame_put_end(&s->buf, s->records, s->running);
-	else
+	else if (!s->plain)
 		buf_addf(&s->buf, "{\"type\":\"end\",\"records\":%llu}\n",
 		    (unsigned long long)s->records);
-	return flush_buf(s, e);
+	return stream_flush(s, e);
 }

@@ -87,12 +87,17 @@ struct stream_out {
 	uint64_t records;	/* since the last begin */
 	uint64_t total;
 	uint32_t running;
-	struct buf buf;		/* owned */
+	struct buf buf;		/* owned; not yet written */
+	struct buf line;	/* owned; one record, for comparing */
 	struct record_memory memory;
 };
 
 void stream_out_init(struct stream_out *s, struct out *out, bool binary,
     bool plain);
+
+/* What is buffered goes on to out (see out_flush()).  To be called before
+ * anything else is written there, and before out is closed. */
+ATTR_NODISCARD int stream_flush(struct stream_out *s, struct err *e);
 
 /* text: the begin record as JSON.  All: 0, or -1 with *e set. */
 ATTR_NODISCARD int stream_put_begin(struct stream_out *s, struct slice text,
@@ -104,6 +109,8 @@ ATTR_NODISCARD int stream_put_record(struct stream_out *s,
  * the way back gives the same bytes. */
 ATTR_NODISCARD int stream_put_item(struct stream_out *s,
     const struct stream_in *from, const struct item *item, struct err *e);
+
+/* The end record; flushes. */
 ATTR_NODISCARD int stream_put_end(struct stream_out *s, struct err *e);
 
 void stream_out_release(struct stream_out *s);
