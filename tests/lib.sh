@@ -7,7 +7,8 @@
 set -u
 LC_ALL=C TZ=UTC0
 export LC_ALL TZ
-T_DIR=$(cd "${0%/*}/.." && pwd) || exit 99
+T_DIR=$(cd "${0%/*}" && pwd) || exit 99
+case $T_DIR in */tests) ;; *) T_DIR=${T_DIR%/*} ;; esac
 : "${BUILD_DIR:=$T_DIR/../build/release}"
 PATH=$BUILD_DIR/bin:$BUILD_DIR/tests/tools:$PATH
 # 86: what no program of ours ends with
@@ -59,6 +60,37 @@ t_same() {
 	[ "$t_ok" -eq 0 ] || diff -u want "$2" | head -40 | sed 's/^/# /'
 }
 
+# refuses STATUS MESSAGE COMMAND...: the command ends with exactly this status,
+# says exactly this (its name comes before it) and prints nothing.
+refuses() {
+	t_want=$1
+	t_msg=$2
+	shift 2
+	run "$@"
+	printf '%s: %s\n' "${1##*/}" "$t_msg" >want
+	t_refused "$1: $t_msg"
+}
+
+# misused MESSAGE COMMAND...: the same for a command line that is wrong.
+misused() {
+	t_want=2
+	t_msg=$1
+	shift
+	run "$@"
+	printf "%s: %s\nTry '%s --help'.\n" "${1##*/}" "$t_msg" "${1##*/}" >want
+	t_refused "$1: $t_msg"
+}
+
+t_refused() {
+	t_ok=0
+	{ [ "$status" -eq "$t_want" ] && cmp -s want err && [ ! -s out ]; } ||
+	    t_ok=1
+	t_line "$1" "$t_ok"
+	[ "$t_ok" -eq 0 ] || { printf '# status %s, wanted %s\n' "$status" \
+	    "$t_want"; diff -u want err | sed 's/^/# /'
+		printf '# %s bytes came out\n' "$(wc -c <out)"; }
+}
+
 # no_err NAME: the last run said nothing on standard error.
 no_err() { err_is "$1" </dev/null; }
 
@@ -100,6 +132,12 @@ every_persist() {
 fingerprint() {
 	(cd "$1" && find . -printf '%p %y %s %T@ %i %m\n' | sort &&
 	    find . -type f -print0 | sort -z | xargs -0r sha256sum)
+}
+
+# skip NAME REASON: one test that cannot be run here.
+skip() {
+	t_n=$((t_n + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$t_n" "$1" "$2"
 }
 
 # skip_all REASON: nothing to test here.

@@ -343,6 +343,17 @@ look_at_files(struct survey *s, struct persist *pd, struct err *e)
 	return 0;
 }
 
+/* Nothing was ever persisted: no pickle, no watermark, and a header that
+ * counts no elements.  Then no damage to the other files loses anything, and
+ * Chroma makes them anew. */
+static bool
+holds_nothing(const struct survey_collection *sc)
+{
+	return !sc->dir.there[INDEX_PICKLE] && sc->dir.has_header &&
+	    sc->dir.header.cur_element_count == 0 &&
+	    sc->col->vector.source == WATERMARK_NONE;
+}
+
 static void
 set_state(struct survey_collection *sc)
 {
@@ -351,7 +362,7 @@ set_state(struct survey_collection *sc)
 
 	for (i = 0; i < INDEX_FILES; i++)
 		files += d->there[i];
-	if (sc->fault.status)
+	if (sc->fault.status && !holds_nothing(sc))
 		sc->state = INDEX_DAMAGED;
 	else if (files == 0)
 		sc->state = INDEX_NONE;
@@ -461,7 +472,7 @@ note_dangers(struct survey *s, struct survey_collection *sc)
 	bool has_m = col->metadata.source != WATERMARK_NONE;
 	bool has_h = col->vector.source != WATERMARK_NONE;
 
-	if (sc->fault.status)
+	if (sc->state == INDEX_DAMAGED)
 		NOTE(sc, "Its index is damaged: %s. Do not delete the "
 		    "directory or the pickle: vectors that the log no longer "
 		    "has are nowhere else. Copy %s away before any Chroma "
@@ -484,6 +495,9 @@ note_dangers(struct survey *s, struct survey_collection *sc)
 	if (!col->vector_segment || !col->metadata_segment)
 		NOTE(sc, "It lacks a segment: Chroma fails on every call.");
 	sc->healthy = !sc->notes[0];
+	if (sc->fault.status && sc->state != INDEX_DAMAGED)
+		NOTE(sc, "Its index directory is incomplete (%s), but nothing "
+		    "was persisted in it: no harm.", sc->fault.msg);
 }
 
 static void

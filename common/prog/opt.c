@@ -38,9 +38,16 @@ opt_bad(int ch, char *const argv[])
 {
 	const char *why = ch == ':' ? "needs an argument" : "unknown option";
 	const char *word = argv[optind - 1];
+	bool is_long = strncmp(word, "--", 2) == 0;
 
+	/* an unknown letter that others follow leaves optind at its word, so
+	 * that the word before it may be a long option; what takes no argument
+	 * has one in its word, and long names begin with their letter */
+	if (ch == '?' && optopt && is_long)
+		is_long = strchr(word, '=') && (optopt >= OPT_FIRST ||
+		    (optopt | 0x20) == word[2]);
 	/* optopt is 0 for an unknown long option, a letter otherwise */
-	if (optopt && strncmp(word, "--", 2) != 0)
+	if (optopt && !is_long)
 		prog_usage("-%c: %s", optopt, why);
 	if (optopt && ch == '?')
 		prog_usage("%.*s: takes no argument",

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The main jobs on a small directory that a real Chroma wrote, in a scratch
+# place that is removed at the end.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+PATH=${BUILD_DIR:-$top/build/release}/bin:$PATH
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+zstd -dcq "$top/tests/data/persist/1.3.7-nopurge.tar.zst" | tar -x -f - -C "$tmp"
+mv "$tmp"/*/db "$tmp/chroma"
+cd "$tmp"
+
+say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+[ -t 1 ] || say() { printf '\n# %s\n' "$*"; }
+# show LINES COMMAND: the command as one would type it, and its first lines.
+show() {
+	printf '$ %s\n' "$2"
+	bash -c "$2" | cut -c1-110 | { head -n "$1"; cat >/dev/null; }
+}
+
+say 'A directory that Chroma 1.3.7 wrote: what is in it, and how does it fare?'
+show 34 'chroma-info --text --skip=empty chroma'
+say 'The same for scripts'
+show 9 "chroma-info chroma | jq -c 'select(.type==\"collection\") | [.name, .records, .space, .index.elements, .index.fragmentation]'"
+say 'The write-ahead log as a stream: begin, one record for each row, end'
+show 3 'chroma-walexport -c ip-vectors chroma'
+say 'Which ids were deleted, and when?'
+show 4 "chroma-walexport -c default_tenant/default_database/docs chroma | chroma-walfilter --operation=DELETE | jq -r 'select(.type==\"wal\") | [.created_at, .id] | @tsv'"
+say 'How much of the log may go?'
+show 1 'chroma-walexport --prunable -b chroma | chroma-walfilter --count'
+say 'An audit file, complete or not at all, with its SHA-256 beside it'
+show 1 'chroma-export chroma audit.jsonl.zst'
+show 2 'ls -s --block-size=1 audit.*; sha256sum -c --quiet audit.jsonl.zst.sha256'
+say 'A stream that was cut short is never taken for a short stream'
+printf '$ %s\n' 'zstd -dcq audit.jsonl.zst | head -n 20 | chroma-walfilter --count'
+zstd -dcq audit.jsonl.zst 2>/dev/null | head -n 20 |
+    chroma-walfilter --count 2>&1 || printf '(status %s)\n' $?
