@@ -243,9 +243,10 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	bool shared;
 	int r;
 
-	if (persist_open(&pd, dir, &po, e) < 0 ||
-	    catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0)
+	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
+	if (catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0)
+		return persist_failed(&pd, e);
 	if (c.era.unknown[0])
 		prog_warn("%s: migrations newer than this program knows (%s); "
 		    "reading on", pd.file, c.era.unknown);
@@ -263,7 +264,7 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 		/* what was read goes out, without an end record */
 		(void)!(stream_flush(&so, &ignored) < 0 ||
 		    out_flush(out, &ignored) < 0);
-		return -1;
+		return persist_failed(&pd, e);
 	}
 	progress_end();
 	if (poisoned > POISON_SHOWN)

@@ -416,6 +416,14 @@ persist_check(const struct persist *pd, struct err *e)
 	return 0;
 }
 
+int
+persist_failed(const struct persist *pd, struct err *e)
+{
+	if (e->status == STATUS_DATA)
+		(void)!persist_check(pd, e);
+	return -1;
+}
+
 void
 persist_close(struct persist *pd)
 {

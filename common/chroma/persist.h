@@ -53,6 +53,10 @@ ATTR_NODISCARD int persist_open(struct persist *pd, const char *path,
  * (STATUS_BUSY).  Call when all is read. */
 ATTR_NODISCARD int persist_check(const struct persist *pd, struct err *e);
 
+/* A read failed with *e.  A file that changes or goes while it is read without
+ * locks looks corrupt: then *e says that instead.  -1. */
+int persist_failed(const struct persist *pd, struct err *e);
+
 void persist_close(struct persist *pd);
 
 #endif

@@ -33,21 +33,40 @@ def differ(where, pairs):
             yield "%s: %s %r, should be %r" % (where, what, shown, said)
 
 
-def parameters(col):
-    """The parameters in force as the API of this Chroma shows them, by chroma-info's keys."""
-    import chromadb
-
-    version = tuple(int(x) for x in chromadb.__version__.split(".")[:3])
-    if version < (1, 0, 0):  # it has no such API, but the code that reads them
+def parameters(col, version):
+    """The parameters in force as this Chroma shows them, by chroma-info's keys."""
+    if version < (1, 0, 0):  # no API shows them, so ask the code that reads them
         from chromadb.segment.impl.vector.hnsw_params import PersistentHnswParams
 
-        p = PersistentHnswParams(col.metadata or {})
+        given = dict(col.metadata or {})
+        if (0, 5, 6) <= version < (0, 6, 3):
+            # the default became 100 in 0.6.3, whose directories look just like these
+            given.setdefault("hnsw:search_ef", 100)
+        p = PersistentHnswParams(given)
         return {"space": p.space, "ef_construction": p.construction_ef, "ef_search": p.search_ef,
                 "M": p.M, "resize_factor": p.resize_factor, "batch_size": p.batch_size,
                 "sync_threshold": p.sync_threshold}
     hnsw = dict(col.configuration["hnsw"])
     hnsw["M"] = hnsw.pop("max_neighbors")
     return {k: v for k, v in hnsw.items() if v is not None}
+
+
+def space_in_use(col):
+    """The spaces that explain the distances which a query gives."""
+    import numpy
+
+    got = col.get(include=["embeddings"])
+    vectors = {i: numpy.asarray(v, dtype=float) for i, v in zip(got["ids"], got["embeddings"])}
+    q = numpy.linspace(-1.5, 2.5, len(got["embeddings"][0])) + 0.125
+    said = col.query(query_embeddings=[q.tolist()], n_results=min(5, len(vectors)))
+    found = {"l2", "ip", "cosine"}
+    for i, d in zip(said["ids"][0], said["distances"][0]):
+        v = vectors[i]
+        for space, x in (("l2", ((q - v) ** 2).sum()), ("ip", 1 - q @ v),
+                         ("cosine", 1 - q @ v / numpy.linalg.norm(q) / numpy.linalg.norm(v))):
+            if abs(x - d) > 1e-4 * max(1, abs(x)):
+                found.discard(space)
+    return found
 
 
 def chroma(db, info):
@@ -68,7 +87,13 @@ def chroma(db, info):
                  ("metadata", c["metadata"], col.metadata or {})]
         if hasattr(col, "_model"):
             pairs.append(("dimension", c["dimension"], col._model.dimension))
-        pairs += [(k, c[k], v) for k, v in parameters(col).items()]
+        # of what was born before 1.0, the API of 1.x shows defaults that are not in force
+        if version < (1, 0, 0) or "segment_metadata" not in c["params_from"].values():
+            pairs += [(k, c[k], v) for k, v in parameters(col, version).items()]
+        if col.count():
+            space = space_in_use(col)
+            if c["space"] not in space:
+                yield "%s: space %s, but distances are those of %s" % (where, c["space"], space)
         yield from differ(where, pairs)
     yield from differ("store", [("records", store["records"], total),
                                 ("collections", store["collections"], len(collections))])
@@ -111,8 +136,13 @@ def chops(db, info):
                  ("dimension", c["dimension"], d["dimension"])]
         for s in d["segments"]:
             scope = s["scope"].lower()
-            pairs += [(scope + " segment", c[scope + "_segment"], s["id"]),
-                      (scope + " max_seq_id", c[scope + "_seq_id"] or 0, s["sysdb_max_seq_id"])]
+            pairs.append((scope + " segment", c[scope + "_segment"], s["id"]))
+            # that of vectors is in the pickle before 0.5.6, and after an upgrade until the
+            # collection is used; there this does not look
+            if scope == "metadata" or store["migrations"]["embeddings_queue"] >= 2:
+                said_id = s["sysdb_max_seq_id"]
+                if said_id or scope == "metadata" or not index["pickle"]:
+                    pairs.append((scope + " max_seq_id", c[scope + "_seq_id"] or 0, said_id))
             if scope == "metadata":
                 continue
             pairs += [("ids", index["ids"] or 0, s["hnsw_metadata_total_elements"])]
