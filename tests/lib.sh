@@ -112,6 +112,13 @@ ok() {
 	[ "$t_ok" -eq 0 ] || sed 's/^/# /' t_ok.out
 }
 
+# not COMMAND...: for ok.
+not() { ! "$@"; }
+
+# begins NAME WHOLE PART: PART is how the file WHOLE begins.
+begins() { ok "$1" t_begins "$2" "$3"; }
+t_begins() { head -c "$(wc -c <"$2")" "$1" | cmp - "$2"; }
+
 # persist NAME [TO]: unpack tests/data/persist/NAME.tar.zst; the persist dir is
 # then TO/db (default: NAME/db), what Chroma says is in it TO/expected.json.
 persist() {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* err.c - error messages with a status. */
+#undef CHROMAUTILS_ANALYZE	/* here they are defined */
 #include "base/err.h"
 
 #include <errno.h>

@@ -49,6 +49,19 @@ int err_at(struct err *e, const char *name, uint64_t line);
 int err_off(struct err *e, const char *name, uint64_t offset);
 int err_in(struct err *e, const char *name);
 
+#ifdef CHROMAUTILS_ANALYZE
+/* `make analyze` sees one file at a time: tell it what these return. */
+#define err_usage(...)	(__extension__ ({ (err_usage)(__VA_ARGS__); -1; }))
+#define err_data(...)	(__extension__ ({ (err_data)(__VA_ARGS__); -1; }))
+#define err_fail(...)	(__extension__ ({ (err_fail)(__VA_ARGS__); -1; }))
+#define err_busy(...)	(__extension__ ({ (err_busy)(__VA_ARGS__); -1; }))
+#define err_system(...)	(__extension__ ({ (err_system)(__VA_ARGS__); -1; }))
+#define err_nomem(e)	(__extension__ ({ (err_nomem)(e); -1; }))
+#define err_at(...)	(__extension__ ({ (err_at)(__VA_ARGS__); -1; }))
+#define err_off(...)	(__extension__ ({ (err_off)(__VA_ARGS__); -1; }))
+#define err_in(...)	(__extension__ ({ (err_in)(__VA_ARGS__); -1; }))
+#endif
+
 /* The end of a path, short enough that the reason behind it stays in the
  * message.  Points into path. */
 const char *err_tail(const char *path);

@@ -81,7 +81,8 @@ sweep(int dirfd, const char *name)
 	while ((d = readdir(dir))) {
 		if (d->d_name[0] != '.' ||
 		    strncmp(d->d_name + 1, name, n) != 0 ||
-		    strncmp(d->d_name + 1 + n, TMP_MARK, strlen(TMP_MARK)))
+		    strncmp(d->d_name + 1 + n, TMP_MARK,
+		    strlen(TMP_MARK)) != 0)
 			continue;
 		fd = openat(dirfd, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)

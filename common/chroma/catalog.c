@@ -75,7 +75,7 @@ load_collections(struct catalog *c, struct db *db, struct err *e)
 	    sizeof(struct collection));
 	if (got == 0 && (bad || !buf_ok(&list) || !c->collection))
 		got = err_nomem(e);
-	if (got == 0 && c->n)
+	if (got == 0 && list.p)
 		memcpy(c->collection, list.p, list.len);
 	buf_release(&list);
 	return got;
@@ -403,7 +403,7 @@ catalog_load(struct catalog *c, struct persist *pd, struct err *e)
 	for (i = 0; i < c->n; i++)
 		if (load_index(c, &c->collection[i], pd->dirfd, e) < 0) {
 			catalog_release(c);
-			return -1;
+			return err_in(e, pd->dir);
 		}
 	return 0;
 }

@@ -312,13 +312,16 @@ walk_open(struct walk *w, const struct index_dir *d, enum index_file f,
     size_t cap, struct err *e)
 {
 	*w = (struct walk){ .fd = -1, .cap = cap };
-	w->buf = malloc(cap);
-	if (!w->buf)
-		return err_nomem(e);
+	w->buf = calloc(1, cap);
+	if (!w->buf) {
+		err_nomem(e);
+		return -1;
+	}
 	w->fd = openat(d->fd, index_file_name[f], O_RDONLY | O_CLOEXEC);
 	if (w->fd < 0) {
 		err_system(e, "%s", index_file_name[f]);
 		free(w->buf);
+		w->buf = NULL;
 		return -1;
 	}
 	return 0;

@@ -92,8 +92,8 @@ find(struct persist *pd, const char *path, struct err *e)
 			return err_fail(e, "%s is not a directory; give the "
 			    "persist dir, the one with " PERSIST_FILE " in it",
 			    err_tail(path));
-		if (!slash)
-			strcpy(pd->dir, ".");
+		if (!slash)	/* the name alone: longer than "." */
+			memcpy(pd->dir, ".", 2);
 		else
 			slash[slash == pd->dir] = '\0';
 	}
@@ -107,26 +107,51 @@ find(struct persist *pd, const char *path, struct err *e)
 	return 0;
 }
 
+/* The state of the file, or with a suffix of one beside it.  false: not there.
+ */
+static bool
+beside(const struct persist *pd, const char *suffix, struct stat *st)
+{
+	char *path;
+	bool there;
+
+	if (asprintf(&path, "%s%s", pd->real, suffix) < 0)
+		return false;
+	there = stat(path, st) == 0;
+	free(path);
+	return there;
+}
+
 /* The first bytes: is it SQLite at all, and in which mode?  Before SQLite has
  * it open: closing a descriptor drops every lock of the process on the file. */
 static int
 look_inside(struct persist *pd, struct err *e)
 {
-	char head[100];
+	char head[100] = { 0 };
 	ssize_t n;
-	int fd = open(pd->file, O_RDONLY | O_CLOEXEC);
+	/* without O_NONBLOCK a FIFO would wait for its writer */
+	int fd = open(pd->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return not_there(pd, e);
-	n = fstat(fd, &pd->st) < 0 ? -1 : file_pread(fd, head, sizeof(head), 0);
+	n = fstat(fd, &pd->st);
+	if (n == 0 && !S_ISREG(pd->st.st_mode)) {
+		close(fd);
+		return err_data(e, "%s is not a regular file",
+		    err_tail(pd->file));
+	}
+	pd->real = realpath(pd->file, NULL);
+	if (!pd->real) {
+		close(fd);
+		return err_system(e, "%s", err_tail(pd->file));
+	}
+	if (n == 0)
+		n = file_pread(fd, head, sizeof(head), 0);
 	if (n < 0)
 		err_system(e, "%s", err_tail(pd->file));
 	close(fd);
 	if (n < 0)
 		return -1;
-	if (!S_ISREG(pd->st.st_mode))
-		return err_data(e, "%s is not a regular file",
-		    err_tail(pd->file));
 	if (n == 0)
 		return err_data(e, "%s is empty (0 bytes): a copy that failed, "
 		    "or a Chroma that never wrote; restore it from a backup",
@@ -174,7 +199,7 @@ copy_one(const struct persist *pd, const char *copy, const char *suffix,
 	char *src = NULL, *dst = NULL;
 	int from = -1, to = -1, r = -1;
 
-	if (asprintf(&src, "%s%s", pd->file, suffix) < 0 ||
+	if (asprintf(&src, "%s%s", pd->real, suffix) < 0 ||
 	    asprintf(&dst, "%s%s", copy, suffix) < 0) {
 		src = dst = NULL;
 		err_nomem(e);
@@ -211,12 +236,11 @@ struct seen {
 static void
 look(const struct persist *pd, struct seen *s)
 {
-	static const char *const name[] = { PERSIST_FILE,
-	    PERSIST_FILE "-journal", PERSIST_FILE "-wal" };
+	static const char *const suffix[] = { "", "-journal", "-wal" };
 	int i;
 
 	for (i = 0; i < 3; i++)
-		s->there[i] = fstatat(pd->dirfd, name[i], &s->st[i], 0) == 0;
+		s->there[i] = beside(pd, suffix[i], &s->st[i]);
 }
 
 static bool
@@ -338,8 +362,7 @@ hot_journal(const struct persist *pd)
 {
 	struct stat st;
 
-	return fstatat(pd->dirfd, PERSIST_FILE "-journal", &st, 0) == 0 &&
-	    st.st_size > 0;
+	return beside(pd, "-journal", &st) && st.st_size > 0;
 }
 
 static int
@@ -348,7 +371,7 @@ open_in_place(struct persist *pd, const struct persist_options *opt,
 {
 	int64_t n;
 
-	if (db_open(&pd->db, pd->file, pd->file,
+	if (db_open(&pd->db, pd->real, pd->file,
 	    pd->way == PERSIST_IMMUTABLE ? DB_IMMUTABLE : DB_READ,
 	    opt->wait_ms, e) < 0)
 		return -1;
@@ -368,8 +391,7 @@ open_wal_mode(struct persist *pd, const struct persist_options *opt,
 {
 	struct holders h;
 	struct stat st;
-	bool frames = fstatat(pd->dirfd, PERSIST_FILE "-wal", &st, 0) == 0 &&
-	    st.st_size > 0;
+	bool frames = beside(pd, "-wal", &st) && st.st_size > 0;
 
 	if (frames || hot_journal(pd) || holders_find(pd->dir, &h, e) < 0 ||
 	    h.n > 0 || h.unseen > 0)
@@ -391,8 +413,7 @@ persist_open(struct persist *pd, const char *path,
 		return -1;
 	}
 	/* SQLite looks for a -wal whatever the file's header says */
-	r = pd->sqlite_wal ||
-	    fstatat(pd->dirfd, PERSIST_FILE "-wal", &st, 0) == 0 ?
+	r = pd->sqlite_wal || beside(pd, "-wal", &st) ?
 	    open_wal_mode(pd, opt, e) : open_in_place(pd, opt, e);
 	if (r < 0)
 		persist_close(pd);
@@ -432,5 +453,6 @@ persist_close(struct persist *pd)
 		close(pd->dirfd);
 	free(pd->dir);
 	free(pd->file);
+	free(pd->real);
 	*pd = (struct persist){ .dirfd = -1 };
 }

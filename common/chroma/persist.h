@@ -28,7 +28,9 @@ enum persist_way {
 
 struct persist {
 	char *dir;		/* owned; the directory, as given */
-	char *file;		/* owned; its chroma.sqlite3 */
+	char *file;		/* owned; its chroma.sqlite3, for messages */
+	char *real;		/* owned; the same, symbolic links resolved:
+				 * SQLite's journals lie beside this one */
 	int dirfd;
 	struct stat st;		/* of the file when it was opened */
 	bool sqlite_wal;	/* the file is in SQLite-WAL mode */

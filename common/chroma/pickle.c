@@ -91,8 +91,8 @@ pop(struct machine *m, struct value *v)
 {
 	if (depth(m) == 0)
 		return bad(m, "takes from an empty stack");
+	*v = *at(m, depth(m) - 1);
 	m->stack.len -= sizeof(*v);
-	memcpy(v, m->stack.p + m->stack.len, sizeof(*v));
 	return 0;
 }
 

@@ -335,7 +335,7 @@ look_at_files(struct survey *s, struct persist *pd, struct err *e)
 		buf_release(&list);
 		return err_nomem(e);
 	}
-	if (s->orphans)
+	if (list.p)
 		memcpy(s->orphan, list.p, list.len);
 	buf_release(&list);
 	qsort(s->orphan, s->orphans, sizeof(struct survey_orphan),

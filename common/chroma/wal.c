@@ -2,6 +2,7 @@
 /* wal.c - the rows of embeddings_queue, and as records. */
 #include "chroma/wal.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,7 @@ static int
 read_rows(struct wal *w, struct err *e)
 {
 	const struct collection *col;
+	struct db_value topic;
 	int got;
 
 	db_bind_i64(&w->st, 1, w->next);
@@ -144,8 +146,11 @@ read_rows(struct wal *w, struct err *e)
 	while ((got = db_step(&w->st, e)) > 0) {
 		int64_t seq_id = db_col_i64(&w->st, 0);
 
-		col = catalog_of_topic(w->catalog,
-		    db_col_text(&w->st, WAL_TOPIC));
+		/* a BLOB is no topic, and asked for its text it would become
+		 * one */
+		topic = db_col(&w->st, WAL_TOPIC);
+		col = topic.type == DB_TEXT ?
+		    catalog_of_topic(w->catalog, topic.bytes) : NULL;
 		if (col ? col->selected : w->dead_too) {
 			store(w, seq_id, col);
 			if (!buf_ok(&w->rows) || !buf_ok(&w->bytes))
@@ -607,10 +612,32 @@ wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
 	return 0;
 }
 
+/* As Python's json.dumps writes a float.  (SQLite stores no NaN.) */
+static void
+put_real(double v, struct buf *out)
+{
+	char text[400];
+	int digits = 0, exponent;
+
+	if (v > DBL_MAX || v < -DBL_MAX) {
+		buf_adds(out, v > 0 ? "Infinity" : "-Infinity");
+		return;
+	}
+	do
+		snprintf(text, sizeof(text), "%.*e", digits, v);
+	while (digits++ < 16 && (strtod(text, NULL) < v ||
+	    strtod(text, NULL) > v));
+	exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+	if (exponent >= -4 && exponent < 16) {
+		digits -= 1 + exponent;
+		snprintf(text, sizeof(text), "%.*f", digits > 1 ? digits : 1, v);
+	}
+	buf_adds(out, text);
+}
+
 void
 wal_columns(const struct wal_row *row, struct buf *out)
 {
-	char real[40];
 	int i;
 
 	buf_addc(out, '{');
@@ -627,8 +654,7 @@ wal_columns(const struct wal_row *row, struct buf *out)
 		} else if (v->type == DB_INTEGER) {
 			buf_add_i64(out, v->i);
 		} else if (v->type == DB_REAL) {
-			snprintf(real, sizeof(real), "%.17g", v->real);
-			buf_adds(out, real);
+			put_real(v->real, out);
 		} else if (v->type == DB_TEXT) {
 			json_put_ascii(out, v->bytes);
 		} else {

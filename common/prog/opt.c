@@ -129,8 +129,8 @@ opt_output_open(const struct opt_output *o, bool binary, struct out *out,
 	if (o->path)
 		return out_file(out, o->path, o->force, o->zstd, e);
 	if ((binary || o->zstd) && isatty(STDOUT_FILENO) && !o->force)
-		prog_usage("%s does not belong on a terminal; name a file "
-		    "with -o, or use --force", o->zstd ? "zstd" : "the binary "
+		prog_usage("%s does not belong on a terminal; send it to a "
+		    "file, or use --force", o->zstd ? "zstd" : "the binary "
 		    "form");
 	return out_stdout(out, o->zstd, e);
 }

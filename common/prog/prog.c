@@ -122,7 +122,9 @@ prog_usage(const char *fmt, ...)
 static int
 finish(int printed)
 {
-	return printed < 0 || fflush(stdout) != 0 ? STATUS_SYSTEM : STATUS_OK;
+	if (printed < 0 || fflush(stdout) != 0)
+		prog_die(STATUS_SYSTEM, "<stdout>: write: %s", strerror(errno));
+	return STATUS_OK;
 }
 
 int

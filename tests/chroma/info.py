@@ -139,10 +139,9 @@ def chops(db, info):
             pairs.append((scope + " segment", c[scope + "_segment"], s["id"]))
             # that of vectors is in the pickle before 0.5.6, and after an upgrade until the
             # collection is used; there this does not look
-            if scope == "metadata" or store["migrations"]["embeddings_queue"] >= 2:
-                said_id = s["sysdb_max_seq_id"]
-                if said_id or scope == "metadata" or not index["pickle"]:
-                    pairs.append((scope + " max_seq_id", c[scope + "_seq_id"] or 0, said_id))
+            mark = s["sysdb_max_seq_id"]
+            if mark or scope == "metadata" or not index["pickle"]:
+                pairs.append((scope + " max_seq_id", c[scope + "_seq_id"] or 0, mark))
             if scope == "metadata":
                 continue
             pairs += [("ids", index["ids"] or 0, s["hnsw_metadata_total_elements"])]

@@ -166,7 +166,7 @@ for o in '-c empty' --committed --pending --prunable; do
 	# shellcheck disable=SC2086
 	run chroma-walexport $o gone
 	seq_ids out >got.ids
-	ok "rows of no collection: not with $o" sh -c "! grep -qx $dead got.ids"
+	ok "rows of no collection: not with $o" not grep -qx "$dead" got.ids
 done
 sqlite3 gone/chroma.sqlite3 'DELETE FROM collections'
 run chroma-walexport gone
@@ -324,7 +324,7 @@ ok '--help: usage first' \
 mv out help
 run chroma-walexport -h
 same '-h' help out
-ok '--help: not wider than 80 columns' sh -c '! grep -q "^.\{81\}" help'
+ok '--help: not wider than 80 columns' not grep -q '^.\{81\}' help
 run chroma-walexport --version
 status_is '--version: status' 0
 ok '--version' grep -qx 'chroma-walexport (chromautils) [0-9.]*' out

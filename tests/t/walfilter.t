@@ -178,10 +178,10 @@ status_is '--plain: status' 0
 same '--plain writes no begin and end' plain.jsonl out
 run chroma-walfilter --plain plain.jsonl
 same '--plain wants no begin and end' plain.jsonl out
-head -100 all.jsonl >cut
-run chroma-walfilter --plain cut
+head -100 all.jsonl >cut.jsonl
+run chroma-walfilter --plain cut.jsonl
 status_is '--plain of what head left: status' 0
-sed 1d cut >want
+sed 1d cut.jsonl >want
 same '--plain of what head left' want out
 run chroma-walfilter --plain -b all.jsonl
 mv out plain.bin
@@ -248,13 +248,14 @@ run chroma-walfilter -q --force -o self -b self
 status_is '-o over the input: status' 0
 same '-o over the input' all.bin self
 # input that is bad: nothing appears
-refuses 3 'cut: no end record: truncated after 99 records' \
-    chroma-walfilter -o gone cut
+refuses 3 'cut.jsonl: no end record: truncated after 99 records' \
+    chroma-walfilter -o gone cut.jsonl
 ok 'bad input: no file' [ ! -e gone ]
-run chroma-walfilter -q --force -o new cut
+run chroma-walfilter -q --force -o new cut.jsonl
 status_is 'bad input and --force: status' 3
 same 'bad input and --force: the old file' all.bin new
-ok 'nothing lies about' sh -c '! ls -A | grep chromautils-'
+ls -A >names
+ok 'nothing lies about' not grep -q chromautils- names
 # what a dead run left goes, what is not ours stays
 : >.new.chromautils-999999999
 : >.new.chromautils
@@ -272,40 +273,39 @@ broken() {
 	status_is "$1: status" 3
 	printf 'chroma-walfilter: %s\n' "$2" >want.err
 	same "$1: message" want.err err
-	ok "$1: what came before" sh -c 'head -c "$(wc -c <out)" "$1" |
-	    cmp -s - out' - "${4-$3}"
-	[ -n "${5-}" ] || ok "$1: no end" \
-	    sh -c '! tail -1 out | grep -aq "^{.type.:.end"'
+	begins "$1: what came before" "${4-$3}" out
+	[ -n "${5-}" ] || ok "$1: no end" not grep -aq '^{"type":"end"' out
 	run chroma-walfilter --count "$3"
 	status_is "$1: --count" 3
 	ok "$1: --count prints nothing" [ ! -s out ]
 }
 : >empty
 broken 'an empty file' 'empty: empty: not even a begin record; what should have written it failed' empty
-broken 'no end' 'cut: no end record: truncated after 99 records' cut
-run chroma-walfilter cut
-same 'no end: all that came' cut out
-run chroma-walfilter -b cut
+broken 'no end' 'cut.jsonl: no end record: truncated after 99 records' cut.jsonl
+run chroma-walfilter cut.jsonl
+same 'no end: all that came' cut.jsonl out
+run chroma-walfilter -b cut.jsonl
 status_is 'no end, converted: status' 3
 mv out cut.bin
 broken 'and the next one refuses as well' \
     'cut.bin: no end record: truncated after 99 records' cut.bin
 head -c 5000 all.jsonl >half
 n=$(wc -l <half)
+head -"$n" half >before.half
 run chroma-walfilter half
 status_is 'cut in a line: status' 3
 ok 'cut in a line: message' grep -Eqx \
     "chroma-walfilter: half:$((n + 1)): byte [0-9]+: .+" err
-ok 'cut in a line: the lines before it' sh -c "head -$n half | cmp -s - out"
+ok 'cut in a line: the lines before it' cmp -s before.half out
 sed 60d all.jsonl >fewer
 broken 'one is missing' \
     'fewer:290: the end record counts 289 records, but 288 came: truncated or changed on the way' fewer
-sed 60p all.jsonl >more
+sed 60p all.jsonl >extra
 broken 'one is too many' \
-    'more:292: the end record counts 289 records, but 290 came: truncated or changed on the way' more
+    'extra:292: the end record counts 289 records, but 290 came: truncated or changed on the way' extra
 sed 1d all.jsonl >headless
 broken 'no begin' 'headless:1: no begin record: not a stream of chromautils, or its head is missing (chroma-walfilter --plain reads bare records)' headless
-{ cat cut; cat all.jsonl; } >twice
+{ cat cut.jsonl; cat all.jsonl; } >twice
 broken 'a stream after one that was cut' 'twice:101: a begin record before the end of the stream before it: that one is truncated' twice
 { cat all.jsonl; tail -1 all.jsonl; } >ends
 broken 'two ends' 'ends:292: an end record without a begin' ends ends ends
@@ -319,8 +319,8 @@ broken 'not UTF-8' 'latin:6: not UTF-8' latin
 broken 'not an object' "list:6: byte 1: expected '{'" list
 { head -5 all.jsonl; printf '{"id":1}\n'; } >typeless
 broken 'no type' 'typeless:6: no "type": not a record of a stream' typeless
-{ head -5 all.jsonl; printf '{"type":"wal"}x\n'; } >tail
-run chroma-walfilter tail
+{ head -5 all.jsonl; printf '{"type":"wal"}x\n'; } >behind2
+run chroma-walfilter behind2
 status_is 'something behind the object: status' 3
 printf '{"type":"begin","stream":"wal","version":2}\n' >newer
 broken 'a newer version' 'newer: records of version 2; this program reads version 1' newer /dev/null
@@ -357,8 +357,7 @@ for n in 9 15 17 5000 $((size - 1)) $((size - 12)); do
 	status_is "$n bytes of a binary stream" 3
 	ok "$n bytes: message" grep -qx \
 	    'chroma-walfilter: short.bin:+[0-9]*: truncated inside a frame' err
-	ok "$n bytes: what came before" sh -c 'head -c "$(wc -c <out)" all.bin |
-	    cmp -s - out'
+	begins "$n bytes: what came before" all.bin out
 done
 head -c $((size - 24)) all.bin >short.bin
 broken 'a binary stream without its end' \
@@ -523,7 +522,7 @@ ok '--help: usage first' \
 mv out help
 run chroma-walfilter -h
 same '-h' help out
-ok '--help: not wider than 80 columns' sh -c '! grep -q "^.\{81\}" help'
+ok '--help: not wider than 80 columns' not grep -q '^.\{81\}' help
 run chroma-walfilter -V
 ok '-V' grep -qx 'chroma-walfilter (chromautils) [0-9.]*' out
 

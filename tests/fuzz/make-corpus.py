@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Write the seeds of the fuzz targets: make-corpus.py [DIR]
+
+DIR (default: corpus, beside this file) gets a directory for each target, and
+in it a file for each seed, named for what it shows.  Crashes that were found
+and mended are seeds too, at the end.
+"""
+import json
+import os
+import struct
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TO = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "corpus")
+
+
+def seed(target, name, data):
+    os.makedirs(os.path.join(TO, target), exist_ok=True)
+    with open(os.path.join(TO, target, name), "wb") as f:
+        f.write(data)
+
+
+def u16(v):
+    return struct.pack("<H", v)
+
+
+def u32(v):
+    return struct.pack("<I", v & 0xffffffff)
+
+
+def u64(v):
+    return struct.pack("<Q", v & 0xffffffffffffffff)
+
+
+def crc32c(data, crc=0):
+    crc ^= 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+# ---- pickle: opcodes by their names in pickletools ----
+
+MODULE = b"chromadb.segment.impl.vector.local_persistent_hnsw"
+
+
+def string(s, short=False):
+    return (b"\x8c" + bytes([len(s)]) if short else b"X" + u32(len(s))) + s
+
+
+def integer(v):
+    return b"J" + u32(v) if -2**31 <= v < 2**31 else b"\x8a\x08" + u64(v)
+
+
+def mapping(pairs):
+    return b"}" + (b"(" + b"".join(pairs) + b"u" if pairs else b"")
+
+
+def state(ids, short=False):
+    labels = list(enumerate(ids, 1))
+    return b"}(" + b"".join([
+        string(b"dimensionality", short), integer(3),
+        string(b"total_elements_added", short), integer(len(ids)),
+        string(b"max_seq_id", short), integer(1 << 40),
+        string(b"id_to_label", short),
+        mapping([string(i, short) + integer(n) for n, i in labels]),
+        string(b"label_to_id", short),
+        mapping([integer(n) + string(i, short) for n, i in labels]),
+        string(b"id_to_seq_id", short),
+        mapping([string(i, short) + integer(n) for n, i in labels]),
+    ]) + b"u"
+
+
+IDS = [b"a", b"max_seq_id", "é".encode()]
+dict_form = b"\x80\x03" + state(IDS) + b"."
+seed("pickle", "dict", dict_form)
+seed("pickle", "dict-empty", b"\x80\x03" + state([]) + b".")
+seed("pickle", "dict-trailing", dict_form + b"xyz")
+seed("pickle", "dict-truncated", dict_form[:60])
+seed("pickle", "dict-empty-group",
+     b"\x80\x03" + state(IDS)[:-1] + b"u" + b"(u.")
+seed("pickle", "class-2", b"\x80\x02c" + MODULE + b"\nPersistentData\n)\x81" +
+     state(IDS) + b"b.")
+body = (string(MODULE, True) + b"\x94" + string(b"PersistentData", True) +
+        b"\x94\x93\x94)\x81\x94" + state(IDS, True) + b"b.")
+seed("pickle", "class-5", b"\x80\x05\x95" + u64(len(body)) + body)
+seed("pickle", "memo", b"\x80\x04}(" + string(b"total_elements_added", True) +
+     b"K\x01" + string(b"id_to_label", True) + b"}" + string(b"a", True) +
+     b"\x94K\x01s" + string(b"label_to_id", True) + b"}K\x01h\x00su.")
+seed("pickle", "shared-dict",
+     b"\x80\x04}(" + string(b"total_elements_added", True) + b"K\x01" +
+     string(b"id_to_label", True) + b"}\x94" + string(b"label_to_id", True) +
+     b"h\x00" + string(b"id_to_seq_id", True) + b"h\x00u.")
+seed("pickle", "state-in-itself",
+     b"\x80\x03}\x94(" + string(b"total_elements_added") + b"K\x01" +
+     string(b"id_to_label") + b"h\x00" + string(b"label_to_id") + b"h\x00u.")
+seed("pickle", "reduce", b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R.")
+seed("pickle", "stack-global", b"\x80\x04\x8c\x05posix\x8c\x06system\x93.")
+seed("pickle", "long1", b"\x80\x02\x8a\x09" + u64(1 << 62) + b"\0.")
+seed("pickle", "binunicode8", b"\x80\x04\x8d" + u64(1) + b"a.")
+seed("pickle", "long-binput", b"\x80\x02}r" + u32(0) + b"j" + u32(0) + b".")
+seed("pickle", "setitems-odd", b"\x80\x02}(K\x01u.")
+
+
+# ---- index ----
+
+def header(count=3, dim=2, m=16, level=0, entry=0):
+    data_at = 4 + 8 * m
+    label_at = data_at + 4 * dim
+    return (u32(1) + u64(0) + u64(1000) + u64(count) + u64(label_at + 8) +
+            u64(label_at) + u64(data_at) + u32(level) + u32(entry) + u64(m) +
+            u64(2 * m) + u64(m) + struct.pack("<d", 0.36) + u64(100))
+
+
+seed("index", "three-elements", header())
+seed("index", "empty", header(0, level=-1, entry=-1))
+seed("index", "large", header(2**32 - 1, dim=1 << 20, m=65535, level=64))
+seed("index", "dim-0", header(1, dim=0, m=1))
+seed("index", "count-2-32", header(2**32))
+seed("index", "truncated", header()[:99])
+seed("index", "version-2", u32(2) + header()[4:])
+
+
+# ---- json ----
+
+for name, text in {
+    "object": '{ "type" : "wal" , "id" : [ 1, -2.5e+10, true, null ] }',
+    "escapes": '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\\u00e9"',
+    "surrogates": '"\\ud83d\\ude00\\ud800\\udc00\\udc00\\ud800"',
+    "key-escaped": '{"docu\\u006dent":1,"document":2}',
+    "deep": "[" * 65 + "]" * 65,
+    "deep-enough": "[" * 64 + "]" * 64,
+    "floats": "[1,-0.0,3.4028235e38,1e-45,0.30000001192092896]",
+    "floats-overflow": "[1e39]",
+    "numbers": "[0,-0,0.5,1E5,1e-5,123456789012345678901234567890]",
+    "bad-number": "[01]",
+    "bad-escape": '"\\q"',
+    "unterminated": '"abcdefgh\\',
+    "control": '"a\nb"',
+    "del": '"0123456\x7f"',
+}.items():
+    seed("json", name, text.encode("utf-8", "surrogatepass"))
+seed("json", "not-utf8", b'"a\xff\xed\xa0\x80\xc3"')
+
+
+# ---- record ----
+
+WAL = ('{"type":"wal","tenant":"t","database":"d","collection":"c",'
+       '"collection_id":"i","seq_id":1,"created_at":"2024-01-01 00:00:00",'
+       '"operation":"ADD","id":"a","embedding":[1,-0.5],"document":"x",'
+       '"uri":null,"metadata":{"k":[1,2]}}')
+VECTOR = ('{"type":"vector","collection_id":"i","label":7,"id":"a","level":1,'
+          '"deleted":true,"embedding":[0.1]}')
+LINES = {
+    "wal": WAL,
+    "vector": VECTOR,
+    "plain": '{"type":"record","id":"a","document":null}',
+    "base64": '{"type":"wal","embedding":"AADAfwAAgD8="}',
+    "raw": '{"type":"wal","seq_id":-1,"raw":{"id":{"blob":"AA=="}}}',
+    "order": '{"id":"a","seq_id":1,"type":"wal"}',
+    "spaces": ' { "type" : "wal" , "metadata" : { "k" : 1 } } ',
+    "unknown": '{"type":"wal","x":{"y":[]},"seq_id":1}',
+    "twice": '{"type":"wal","id":"a","\\u0069d":"b"}',
+    "escapes": '{"type":"wal","id":"\\ud800\\u0000\\n","uri":"\\ud83d\\ude00"}',
+    "wrong-type": '{"type":"wal","embedding":[null]}',
+    "other": '{"type":"conflict","seq_id":1}',
+    "begin": '{"type":"begin","stream":"wal","version":1}',
+}
+for name, text in LINES.items():
+    seed("record", name, text.encode())
+
+
+# ---- frame ----
+
+MAGIC = b"\x89CHS\r\n\x1a\x01"
+STRINGS = ["tenant", "database", "collection", "collection_id", "created_at",
+           "id", "document", "uri", "metadata", "raw"]
+BITS = {name: 1 << i for i, name in enumerate([
+    "tenant", "database", "collection", "collection_id", "seq_id",
+    "created_at", "operation", "label", "id", "level", "deleted", "embedding",
+    "document", "uri", "metadata", "raw"])}
+
+
+def frame(kind, payload, flags=1):
+    payload += b"\0" * (-len(payload) % 4)
+    head = u32(len(payload)) + u16(kind) + u16(flags) + payload
+    return head + u32(crc32c(head))
+
+
+def text_frame(kind, text):
+    return frame(kind, u32(len(text)) + text)
+
+
+def record(kind, extra=0, operation=0, form=0, level=0, seq_id=0, label=0,
+           floats=None, **strings):
+    has = extra
+    for name in strings:
+        has |= BITS[name]
+    if floats is not None:
+        has |= BITS["embedding"]
+    values = [strings.get(name, b"") for name in STRINGS]
+    payload = u32(has) + bytes([operation, form]) + u16(level)
+    payload += u64(seq_id) + u64(label) + u32(len(floats or []))
+    payload += b"".join(u32(len(v)) for v in values)
+    payload += b"".join(struct.pack("<f", v) for v in floats or [])
+    return frame(kind, payload + b"".join(values))
+
+
+FULL = record(16, extra=BITS["seq_id"] | BITS["operation"], operation=2,
+              seq_id=5, floats=[1.0, -0.5], tenant=b"t", database=b"d",
+              collection=b"c", collection_id=b"i", created_at=b"2024",
+              id=b"a", document=b"x", uri=b"", metadata=b'{"k":1}', raw=b"{}")
+FRAMES = {
+    "wal": FULL,
+    "wal-empty": record(16),
+    "nan": record(16, floats=[float("nan")]),
+    "vector": record(17, extra=BITS["label"] | BITS["level"] |
+                     BITS["deleted"] | 1 << 16, label=2**64 - 1, level=65535,
+                     id=b"a", floats=[]),
+    "nulls": record(18, extra=BITS["document"] | BITS["uri"] | 3 << 17,
+                    metadata=b"null"),
+    "surrogate": record(16, id=b"\xed\xa0\x80", metadata=b'{"k":"\\ud800"}'),
+    "surrogate-in-metadata": record(16, metadata=b'{"\xed\xa0\x80":1}'),
+    "raw-null": record(16, raw=b"null"),
+    "metadata-spaces": record(16, metadata=b" { } "),
+    "metadata-newline": record(16, metadata=b"{\n}"),
+    "string-of-absent-field": frame(16, b"\0" * 28 + u32(1) + b"\0" * 36 +
+                                    b"a"),
+    "long-lengths": frame(16, b"\xff\xff\0\0" + b"\0" * 20 +
+                          b"\xff\xff\xff\xff" * 11),
+    "text": text_frame(3, b'{"type":"odd"}'),
+    "text-newline": text_frame(3, b"a\nb"),
+    "end": frame(2, u64(1) + u32(0)),
+    "unknown": frame(99, b"abcd", 0),
+    "magic": MAGIC + FULL,
+}
+for name, data in FRAMES.items():
+    seed("frame", name, data)
+
+
+# ---- stream: the first byte says how to read (1: plain) ----
+
+def jsonl(lines, begin=LINES["begin"], end=None):
+    n = len(lines) if end is None else end
+    return "".join(line + "\n" for line in [
+        begin, *lines, '{"type":"end","records":%d}' % n]).encode()
+
+
+def binary(frames, end=None):
+    out = MAGIC
+    begin = text_frame(1, LINES["begin"].encode())
+    running = crc32c(begin[-4:])
+    out += begin
+    for f in frames:
+        out += f
+        running = crc32c(f[-4:], running)
+    return out + frame(2, u64(len(frames) if end is None else end) +
+                       u32(running))
+
+
+def zstd(data):
+    """A frame of raw blocks: no compressor, always the same bytes."""
+    out = b"\x28\xb5\x2f\xfd\x00\x58"
+    blocks = [data[i:i + 1000] for i in range(0, len(data), 1000)] or [b""]
+    for i, b in enumerate(blocks):
+        word = len(b) << 3 | (i == len(blocks) - 1)
+        out += struct.pack("<I", word)[:3] + b
+    return out
+
+
+GOOD = [v for k, v in LINES.items() if k != "begin"]
+GOOD_FRAMES = [FRAMES[k] for k in ("wal", "wal-empty", "nan", "vector",
+                                   "nulls", "surrogate", "text")]
+STREAMS = {
+    "jsonl": jsonl(GOOD),
+    "jsonl-empty": jsonl([]),
+    "jsonl-two": jsonl([WAL]) + jsonl([VECTOR]),
+    "jsonl-truncated": jsonl(GOOD)[:300],
+    "jsonl-no-last-newline": jsonl([WAL])[:-1],
+    "jsonl-wrong-count": jsonl([WAL], end=2),
+    "jsonl-crlf": jsonl([WAL]).replace(b"\n", b"\r\n"),
+    "binary": binary(GOOD_FRAMES),
+    "binary-two": binary([FULL]) + binary([]),
+    "binary-truncated": binary(GOOD_FRAMES)[:200],
+    "binary-wrong-count": binary([FULL], end=2),
+    "binary-unknown-frame": binary([FRAMES["unknown"]]),
+    "binary-bad-record": binary([FRAMES["long-lengths"]]),
+    "binary-version-2": MAGIC[:-1] + b"\x02" + binary([])[8:],
+    "binary-magic-only": MAGIC,
+    "zstd-jsonl": zstd(jsonl(GOOD)),
+    "zstd-binary": zstd(binary(GOOD_FRAMES)),
+    "zstd-two-frames": zstd(jsonl([WAL])) + zstd(jsonl([VECTOR])),
+    "zstd-skippable": b"\x50\x2a\x4d\x18\x03\0\0\0abc" + zstd(jsonl([])),
+    "zstd-truncated": zstd(jsonl(GOOD))[:-5],
+    "zstd-garbage-behind": zstd(jsonl([])) + b"garbage",
+    "nothing": b"",
+}
+for name, data in STREAMS.items():
+    seed("stream", name, b"\0" + data)
+for name in ("jsonl", "binary", "binary-magic-only", "zstd-jsonl", "nothing"):
+    seed("stream", "plain-" + name, b"\1" + STREAMS[name])
+seed("stream", "plain-bare", b"\1" + b'{"id":"a"}\n{"id":"b"}')
+
+assert json.loads(WAL)["seq_id"] == 1

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* t_file - files that appear whole or not at all. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/file.h>
+
+#include "../scratch.h"
+#include "../tap.h"
+
+/* How many names a directory has. */
+static int
+names(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	if (!dir)
+		scratch_die(path);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static bool
+holds(const char *path, const char *want)
+{
+	struct buf b = { 0 };
+	bool same;
+
+	scratch_read(path, &b);
+	same = strcmp(buf_str(&b), want) == 0;
+	buf_release(&b);
+	return same;
+}
+
+static const char *
+in_dir(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "d/%s", name);
+	return scratch_path(path);
+}
+
+static void
+test_new(void)
+{
+	const char *path = in_dir("new");
+	struct file_new f;
+	struct err e = { 0 };
+	int before = names(scratch_path("d"));
+
+	ok(file_new_begin(&f, path, false, &e) == 0 &&
+	    file_write(f.fd, "abc", 3) == 0, "begun");
+	ok(access(path, F_OK) < 0 && errno == ENOENT, "  not there yet");
+	ok(file_new_commit(&f, &e) == 0 && holds(path, "abc"), "  committed");
+	ok(names(scratch_path("d")) == before + 1, "  alone");
+	ok(file_new_begin(&f, path, false, &e) == -1 &&
+	    e.status == STATUS_USAGE && strstr(e.msg,
+	    "/new exists; --force replaces it"), "%s", e.msg + 20);
+	ok(file_new_begin(&f, path, true, &e) == 0 &&
+	    file_write(f.fd, "def", 3) == 0 && holds(path, "abc"),
+	    "being replaced");
+	file_new_abort(&f);
+	ok(holds(path, "abc") && names(scratch_path("d")) == before + 1,
+	    "  given up");
+	ok(file_new_begin(&f, path, true, &e) == 0 &&
+	    file_write(f.fd, "def", 3) == 0 &&
+	    file_new_commit(&f, &e) == 0 && holds(path, "def") &&
+	    names(scratch_path("d")) == before + 1, "  replaced");
+}
+
+static void
+test_races(void)
+{
+	const char *path = in_dir("race");
+	struct file_new f;
+	struct err e = { 0 };
+
+	ok(file_new_begin(&f, path, false, &e) == 0 &&
+	    file_write(f.fd, "mine", 4) == 0, "begun");
+	scratch_write(path, BYTES("theirs"));
+	ok(file_new_commit(&f, &e) == -1 && e.status == STATUS_USAGE &&
+	    holds(path, "theirs"), "  somebody else was faster");
+	ok(file_new_begin(&f, path, true, &e) == 0 &&
+	    file_write(f.fd, "mine", 4) == 0 &&
+	    unlink(path) == 0 && file_new_commit(&f, &e) == 0 &&
+	    holds(path, "mine"), "what is to be replaced disappears");
+}
+
+static void
+test_refused(void)
+{
+	struct file_new f;
+	struct err e = { 0 };
+
+	ok(file_new_begin(&f, in_dir("no/such"), false, &e) == -1 &&
+	    e.status == STATUS_SYSTEM && strstr(e.msg, "No such file"),
+	    "no directory");
+	ok(file_new_begin(&f, in_dir(""), true, &e) == -1 &&
+	    e.status == STATUS_SYSTEM, "no name");
+	mkdir(in_dir("sub"), 0777);
+	ok(file_new_begin(&f, in_dir("sub"), true, &e) == -1 &&
+	    e.status == STATUS_USAGE && strstr(e.msg, "not a regular file"),
+	    "a directory");
+	ok(symlink("new", in_dir("link")) == 0 &&
+	    file_new_begin(&f, in_dir("link"), true, &e) == -1 &&
+	    e.status == STATUS_USAGE, "a symbolic link");
+	ok(symlink("nowhere", in_dir("dangling")) == 0 &&
+	    file_new_begin(&f, in_dir("dangling"), false, &e) == -1 &&
+	    e.status == STATUS_USAGE, "  also one to nothing");
+}
+
+/* What dead runs left goes, what living ones have open stays. */
+static void
+test_sweep(void)
+{
+	const char *dead = in_dir(".swept.chromautils-1");
+	const char *alive = in_dir(".swept.chromautils-2");
+	const char *other = in_dir(".swept2.chromautils-1");
+	struct file_new f;
+	struct err e = { 0 };
+	int fd;
+
+	scratch_write(dead, BYTES("x"));
+	scratch_write(alive, BYTES("x"));
+	scratch_write(other, BYTES("x"));
+	fd = open(alive, O_RDONLY | O_CLOEXEC);
+	ok(fd >= 0 && flock(fd, LOCK_EX) == 0 &&
+	    file_new_begin(&f, in_dir("swept"), false, &e) == 0, "begun");
+	ok(access(dead, F_OK) < 0, "  what a dead run left is gone");
+	ok(access(alive, F_OK) == 0, "  what a living one has is not");
+	ok(access(other, F_OK) == 0, "  nor what is another file's");
+	file_new_abort(&f);
+	close(fd);
+}
+
+static void
+test_relative(void)
+{
+	struct file_new f;
+	struct err e = { 0 };
+	char *cwd = getcwd(NULL, 0);
+
+	ok(cwd && chdir(scratch_path("d")) == 0 &&
+	    file_new_begin(&f, "plain", false, &e) == 0 &&
+	    file_new_commit(&f, &e) == 0 && holds("plain", ""),
+	    "a name without a directory");
+	ok(cwd && chdir(cwd) == 0, "  and back");
+	free(cwd);
+}
+
+static void
+test_reads(void)
+{
+	const char *path = in_dir("bytes");
+	char p[16];
+	int fd, ends[2];
+
+	scratch_write(path, BYTES("0123456789"));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ok(file_pread(fd, p, 4, 3) == 4 && memcmp(p, "3456", 4) == 0,
+	    "four bytes at 3");
+	ok(file_pread(fd, p, 16, 7) == 3, "as many as there are");
+	ok(file_pread(fd, p, 16, 10) == 0 && file_pread(fd, p, 16, 99) == 0,
+	    "none beyond the end");
+	ok(file_read(fd, p, 16) == 10 && file_read(fd, p, 16) == 0,
+	    "read to the end");
+	close(fd);
+	ok(file_read(fd, p, 1) == -1 && errno == EBADF &&
+	    file_pread(fd, p, 1, 0) == -1 && file_write(fd, p, 1) == -1,
+	    "a descriptor that is closed");
+	ok(pipe(ends) == 0 && file_write(ends[1], "ab", 2) == 0 &&
+	    file_read(ends[0], p, 16) == 2, "a pipe gives what it has");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+int
+main(void)
+{
+	mkdir(scratch_path("d"), 0777);
+	test_new();
+	test_races();
+	test_refused();
+	test_sweep();
+	test_relative();
+	test_reads();
+	return tap_done();
+}
