@@ -49,7 +49,7 @@ UNITS  := t_base64 t_crc32c t_f32 t_file t_frame t_index t_json t_num \
 	t_params t_pickle t_record t_select t_stream t_utf8 t_wal t_when
 FUZZ   := fuzz_pickle fuzz_index fuzz_json fuzz_record fuzz_frame fuzz_stream
 BENCH  := bench_f32
-TOOLS  := faultio.so poison holdopen
+TOOLS  := faultio.so holdopen
 
 opt.release := -O2
 opt.debug   := -O0

@@ -194,7 +194,8 @@ mark(struct slice text, const char *key, const char *value, struct buf *out,
 	return got == 0 && !buf_ok(out) ? err_nomem(e) : got;
 }
 
-/* The begin record: checked, marked if records will be missing, written. */
+/* The begin record: checked, marked if records will be missing, written
+ * (unless they are only counted). */
 static int
 begin(const struct config *cf, const struct stream_in *si,
     const struct item *item, struct stream_out *so, struct err *e)
@@ -215,6 +216,8 @@ begin(const struct config *cf, const struct stream_in *si,
 		    e) < 0))
 			return -1;
 	}
+	if (cf->count)
+		return 0;
 	if (cf->want || cf->limit != UINT64_MAX) {
 		r = mark(text, "partial", "true", &a, e);
 		text = buf_slice(&a);
@@ -238,20 +241,34 @@ begin(const struct config *cf, const struct stream_in *si,
 static int
 put_converted(const struct config *cf, const struct stream_in *si,
     const struct item *item, struct stream_out *so, struct record_memory *m,
-    struct err *e)
+    struct buf *line, struct err *e)
 {
+	enum embedding_form form = cf->output.embedding;
+	struct item changed = *item;
 	struct record r;
 
 	if (item->type == RECORD_OTHER)
 		return stream_put_item(so, si, item, e);
-	if (stream_record(si, item, FIELD_ALL, &r, m, e) < 0)
+	if (stream_record(si, item, item->json.p ? FIELD_EMBEDDING : FIELD_ALL,
+	    &r, m, e) < 0)
 		return -1;
 	if (!(r.has & FIELD_EMBEDDING))
 		return stream_put_item(so, si, item, e);
-	if (cf->output.embedding == EMBEDDING_NONE)
-		r.has &= ~(unsigned)FIELD_EMBEDDING;
-	r.form = cf->output.embedding;
-	return stream_put_record(so, &r, e);
+	if (!item->json.p) {
+		if (form == EMBEDDING_NONE)
+			r.has &= ~(unsigned)FIELD_EMBEDDING;
+		r.form = form;
+		return stream_put_record(so, &r, e);
+	}
+	/* a line may say more than a record has fields for */
+	buf_reset(line);
+	if (record_set_embedding(item->json, &r, form, line, e) < 0)
+		return -1;
+	if (!buf_ok(line))
+		return err_nomem(e);
+	changed.json = changed.bytes = buf_slice(line);
+	changed.binary = false;
+	return stream_put_item(so, si, &changed, e);
 }
 
 /* Copy what is selected.  Reads on to the end, or to the limit; so->total is
@@ -261,12 +278,13 @@ walfilter(const struct config *cf, struct stream_in *si,
     struct stream_out *so, struct item *item, int got, struct err *e)
 {
 	struct record_memory m = { 0 };
+	struct buf line = { 0 };
 	struct record r;
 	int bad = 0;
 
 	for (; got > 0 && !bad; got = bad ? 0 : stream_next(si, item, e)) {
 		if (item->type == RECORD_BEGIN) {
-			bad = !cf->count && begin(cf, si, item, so, e) < 0;
+			bad = begin(cf, si, item, so, e) < 0;
 			continue;
 		}
 		if (item->type == RECORD_END) {
@@ -281,7 +299,8 @@ walfilter(const struct config *cf, struct stream_in *si,
 		if (cf->count)
 			so->total++;
 		else if (cf->output.embedding_set)
-			bad = put_converted(cf, si, item, so, &m, e) < 0;
+			bad = put_converted(cf, si, item, so, &m, &line,
+			    e) < 0;
 		else
 			bad = stream_put_item(so, si, item, e) < 0;
 		progress_update(si->total);
@@ -290,6 +309,7 @@ walfilter(const struct config *cf, struct stream_in *si,
 	if (!bad && got >= 0 && !cf->count && (got > 0 || cf->plain))
 		bad = stream_put_end(so, e) < 0;
 	record_memory_release(&m);
+	buf_release(&line);
 	return bad || got < 0 ? -1 : 0;
 }
 

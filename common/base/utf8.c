@@ -57,7 +57,7 @@ valid(const char *p, size_t n, bool surrogates)
 {
 	size_t i = 0, len;
 	uint32_t code;
-	bool surrogate;
+	bool surrogate, high = false;
 
 	while (i < n) {
 		uint64_t w;
@@ -67,12 +67,17 @@ valid(const char *p, size_t n, bool surrogates)
 			if (w & UINT64_C(0x8080808080808080))
 				break;
 			i += 8;
+			high = false;
 		}
 		if (i == n)
 			break;
 		len = utf8_sequence(p + i, n - i, &code, &surrogate);
 		if (len == 0 || (surrogate && !surrogates))
 			return false;
+		/* the two halves of a pair have a form of four bytes */
+		if (surrogate && high && code >= 0xdc00)
+			return false;
+		high = surrogate && code < 0xdc00;
 		i += len;
 	}
 	return true;

@@ -11,7 +11,8 @@
  * most U+10FFFF). */
 bool utf8_valid(const char *p, size_t n);
 
-/* The same, lone surrogates allowed (WTF-8; see json.h). */
+/* The same, lone surrogates allowed, but no high one before a low one, which
+ * are one character (WTF-8; see json.h). */
 bool utf8_valid_wtf8(const char *p, size_t n);
 
 /* UTF-8, and no byte is zero. */

@@ -108,18 +108,22 @@ find(struct persist *pd, const char *path, struct err *e)
 }
 
 /* The state of the file, or with a suffix of one beside it.  false: not there.
- */
+ * What cannot be looked at counts as there, and not empty: then a copy is made,
+ * or the attempt says why not. */
 static bool
 beside(const struct persist *pd, const char *suffix, struct stat *st)
 {
 	char *path;
-	bool there;
+	int r = -1, why = ENOMEM;
 
-	if (asprintf(&path, "%s%s", pd->real, suffix) < 0)
-		return false;
-	there = stat(path, st) == 0;
-	free(path);
-	return there;
+	if (asprintf(&path, "%s%s", pd->real, suffix) >= 0) {
+		r = stat(path, st);
+		why = errno;
+		free(path);
+	}
+	if (r < 0)
+		*st = (struct stat){ .st_size = 1 };
+	return r == 0 || why != ENOENT;
 }
 
 /* The first bytes: is it SQLite at all, and in which mode?  Before SQLite has
@@ -426,7 +430,8 @@ persist_check(const struct persist *pd, struct err *e)
 	struct stat now;
 
 	if (stat(pd->file, &now) < 0)
-		return err_busy(e, "%s disappeared while it was read",
+		return errno != ENOENT ? err_system(e, "%s",
+		    err_tail(pd->file)) : err_busy(e, "%s disappeared while it was read",
 		    err_tail(pd->file));
 	if (now.st_dev != pd->st.st_dev || now.st_ino != pd->st.st_ino)
 		return err_busy(e, "%s was replaced while it was read; try "

@@ -3,6 +3,7 @@
 #include "chroma/wal.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,40 +32,28 @@ struct stored_row {
 	const struct collection *collection;
 };
 
-/* For each collection: are there rows below its committed seq_id, which
- * Chroma may purge at any time?  In short reads, like everything. */
+/* How many rows there are, in short reads like everything. */
 static int
-look_ahead(struct wal *w, struct err *e)
+count_rows(struct wal *w, struct err *e)
 {
-	const struct catalog *c = w->catalog;
-	uint64_t committed, limit = 0;
-	int64_t next = INT64_MIN;
+	int64_t next = w->next;
 	struct db_stmt st;
-	size_t i;
 	int got = 1;
 
-	for (i = 0; i < c->n; i++)
-		if (collection_committed(&c->collection[i], &committed) &&
-		    committed > limit)
-			limit = committed;
-	if (limit == 0 || c->automatically_purge != 1)
-		return 0;
-	if (db_prepare(w->db, &st, "SELECT seq_id, topic FROM embeddings_queue "
-	    "WHERE seq_id >= ?1 AND seq_id < ?2 ORDER BY seq_id", e) < 0)
+	if (db_prepare(w->db, &st, "SELECT seq_id FROM embeddings_queue "
+	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
 		return -1;
 	while (got > 0) {
 		db_bind_i64(&st, 1, next);
-		db_bind_i64(&st, 2, limit > INT64_MAX ? INT64_MAX :
-		    (int64_t)limit);
+		db_bind_i64(&st, 2, w->last);
 		db_batch_start(w->db);
 		while ((got = db_step(&st, e)) > 0) {
-			const struct collection *col =
-			    catalog_of_topic(c, db_col_text(&st, 1));
-
+			w->expected++;
+			if (db_col_i64(&st, 0) == w->last) {
+				got = 0;
+				break;
+			}
 			next = db_col_i64(&st, 0) + 1;
-			if (col && collection_committed(col, &committed) &&
-			    (uint64_t)next <= committed)
-				w->had[col - c->collection] = true;
 			if (db_batch_over(w->db, 0))
 				break;
 		}
@@ -78,25 +67,14 @@ int
 wal_open(struct wal *w, const struct catalog *c, struct db *db, int64_t from,
     int64_t to, bool dead_too, bool shared, struct err *e)
 {
-	size_t i;
-
 	*w = (struct wal){ .catalog = c, .db = db, .next = from, .last = to,
-	    .dead_too = dead_too };
+	    .dead_too = dead_too, .shared = shared };
 	if (db_prepare(db, &w->st, "SELECT seq_id, created_at, operation, "
 	    "topic, id, vector, encoding, metadata FROM embeddings_queue "
 	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
 		return -1;
-	w->had = malloc(c->n + 1);
-	if (!w->had || db_version(db, &w->version, e) < 0) {
-		if (!w->had)
-			err_nomem(e);
-		wal_close(w);
-		return -1;
-	}
-	/* without a look, assume that there are */
-	for (i = 0; i < c->n; i++)
-		w->had[i] = !shared;
-	if (shared && look_ahead(w, e) < 0) {
+	if (db_version(db, &w->version, e) < 0 ||
+	    (shared && count_rows(w, e) < 0)) {
 		wal_close(w);
 		return -1;
 	}
@@ -107,8 +85,6 @@ void
 wal_close(struct wal *w)
 {
 	db_finish(&w->st);
-	free(w->had);
-	w->had = NULL;
 	buf_release(&w->rows);
 	buf_release(&w->bytes);
 }
@@ -146,6 +122,7 @@ read_rows(struct wal *w, struct err *e)
 	while ((got = db_step(&w->st, e)) > 0) {
 		int64_t seq_id = db_col_i64(&w->st, 0);
 
+		w->seen++;
 		/* a BLOB is no topic, and asked for its text it would become
 		 * one */
 		topic = db_col(&w->st, WAL_TOPIC);
@@ -165,61 +142,10 @@ read_rows(struct wal *w, struct err *e)
 	return got;
 }
 
-/* The database changed since the last batch, which began at seq_id first: did
- * that take rows that we had not read?  Chroma deletes all rows of a topic
- * when its collection goes, and, where it purges, those below min(M, H). */
-static int
-check_change(struct wal *w, int64_t first, struct err *e)
-{
-	const struct catalog *c = w->catalog;
-	struct catalog now;
-	struct db_stmt st;
-	uint64_t before, lo;
-	size_t i;
-	int r = 0;
-
-	if (catalog_load_tables(&now, w->db, e) < 0)
-		return -1;
-	for (i = 0; i < c->n && r == 0; i++) {
-		const struct collection *old = &c->collection[i], *col;
-
-		if (!old->selected)
-			continue;
-		col = catalog_of_topic(&now, slice_str(old->topic));
-		if (!col) {
-			r = err_busy(e, "collection %s was deleted while its "
-			    "log was read", old->name);
-			break;
-		}
-		if (now.automatically_purge != 1 ||
-		    !collection_committed(col, &lo) || lo > INT64_MAX ||
-		    (int64_t)lo <= first)
-			continue;
-		if (collection_committed(old, &before) && before == lo &&
-		    !w->had[i])
-			continue;
-		if (db_prepare(w->db, &st, "SELECT 1 FROM embeddings_queue "
-		    "WHERE seq_id >= ?1 AND seq_id < ?2 AND topic = ?3", e) < 0) {
-			r = -1;
-			break;
-		}
-		db_bind_i64(&st, 1, first);
-		db_bind_i64(&st, 2, (int64_t)lo);
-		db_bind_text(&st, 3, slice_str(old->topic));
-		r = db_step(&st, e);
-		db_finish(&st);
-		r = r == 0 ? err_busy(e, "Chroma purged rows of collection %s "
-		    "while its log was read; try again", old->name) :
-		    r > 0 ? 0 : -1;
-	}
-	catalog_release(&now);
-	return r;
-}
-
 static int
 read_batch(struct wal *w, struct err *e)
 {
-	int64_t first = w->next, version = w->version;
+	int64_t version = w->version;
 	struct err ignored;
 	int got;
 
@@ -239,10 +165,15 @@ read_batch(struct wal *w, struct err *e)
 	if (db_exec(w->db, "COMMIT", e) < 0)
 		return -1;
 	w->over = got == 0;
-	if (version != w->version) {
-		w->version = version;
-		return check_change(w, first, e);
-	}
+	if (version != w->version && !w->shared)
+		return err_busy(e, "%s: somebody began to write to it while "
+		    "it was read; try again", err_tail(w->db->name));
+	if (w->over && w->shared && w->seen != w->expected)
+		return err_busy(e, "%s: rows of the log were removed while it "
+		    "was read (%llu of %llu came): a purge, or a collection "
+		    "deleted; try again", err_tail(w->db->name),
+		    (unsigned long long)w->seen,
+		    (unsigned long long)w->expected);
 	return 0;
 }
 
@@ -279,6 +210,10 @@ static const struct {
 } poison_words[POISONS] = {
 	[POISON_NONE] = { "", "" },
 	[POISON_OPERATION] = { "unknown operation",
+	    "Chroma 1.x fails on every collection until it is gone" },
+	[POISON_MARKER] = { "operation 4, a marker of Chroma's own",
+	    "Chroma skips it from 1.3.6 on, and fails before" },
+	[POISON_INT32] = { "a vector of encoding INT32",
 	    "Chroma 1.x fails on every collection until it is gone" },
 	[POISON_ENCODING] = { "unknown encoding of the vector",
 	    "Chroma 1.x fails on this collection" },
@@ -327,17 +262,19 @@ static bool
 nested(struct slice val)
 {
 	static const char *const key[] = { "indices", "values" };
+	struct json_iter it;
 	struct slice v[2];
 	struct err e;
 
 	if (*val.p == '{')
 		return json_members(val, key, v, 2, &e) < 0 || !v[0].p ||
 		    !v[1].p;
-	if (*val.p != '[')
+	if (*val.p != '[' || json_array(&it, val, &e) < 0)
 		return false;
-	/* brackets inside strings only mark a row that needs no mark */
-	return memchr(val.p + 1, '[', val.len - 1) ||
-	    memchr(val.p + 1, '{', val.len - 1);
+	while (json_element(&it, &v[0]) > 0)
+		if (*v[0].p == '[' || *v[0].p == '{')
+			return true;
+	return false;
 }
 
 /* Where a text begins and ends in a buffer that still grows. */
@@ -381,6 +318,7 @@ split_metadata(struct slice text, struct buf *mem, struct parts *p,
 	struct err e;
 	int got = json_object(&it, text, &e);
 
+	it.depth++;		/* in a record it stands one level deeper */
 	buf_addc(&rest, '{');
 	while (got == 0 && (got = json_next(&it, &key, &val)) > 0) {
 		if (json_key_is(key, "chroma:document")) {
@@ -444,7 +382,9 @@ take_vector(const struct wal_row *row, struct record *r,
 		return;
 	}
 	if (enc->type != DB_TEXT || !slice_is(enc->bytes, "FLOAT32")) {
-		note(poison, POISON_ENCODING);
+		note(poison, enc->type == DB_TEXT &&
+		    slice_is(enc->bytes, "INT32") ? POISON_INT32 :
+		    POISON_ENCODING);
 		return;
 	}
 	if (v->bytes.len % 4 || v->bytes.len / 4 > UINT32_MAX) {
@@ -473,9 +413,8 @@ put_raw_value(struct jsonw *w, const char *key, const struct db_value *v)
 		break;
 	case DB_REAL:		/* as SQLite writes infinity */
 		snprintf(text, sizeof(text), "%.17e", v->real);
-		json_raw(w, key, slice_str(v->real > 1.7976931348623157e308 ?
-		    "9e999" : v->real < -1.7976931348623157e308 ? "-9e999" :
-		    text));
+		json_raw(w, key, slice_str(isfinite(v->real) ? text :
+		    v->real > 0 ? "9e999" : "-9e999"));
 		break;
 	case DB_TEXT:
 		if (utf8_valid_text(v->bytes.p, v->bytes.len)) {
@@ -562,7 +501,8 @@ wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
 		r->operation = (enum operation)op->i;
 		r->has |= FIELD_OPERATION;
 	} else {
-		note(poison, POISON_OPERATION);
+		note(poison, op->type == DB_INTEGER && op->i == 4 ?
+		    POISON_MARKER : POISON_OPERATION);
 	}
 	topic = plain_text(&row->col[WAL_TOPIC], poison);
 	if (row->collection) {

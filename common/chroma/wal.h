@@ -38,24 +38,26 @@ struct wal {
 	bool dead_too;
 	bool over;
 	int64_t version;	/* of the database, see db_version() */
-	bool *had;		/* owned; per collection: rows that Chroma may
-				 * purge at any time were there at the start */
+	bool shared;
+	uint64_t expected;	/* if shared: rows there at the start */
+	uint64_t seen;		/* rows read, of whatever collection */
 	struct buf rows, bytes;	/* the batch; owned */
 	size_t at;		/* next row of the batch */
 };
 
 /* Prepare to read the rows with from <= seq_id <= to.  Rows of collections
  * that are not selected are passed over, and those of no collection unless
- * dead_too.  shared: somebody else has the database open, so a pass over the
- * seq_ids that a purge may take is worth its time: it tells later whether one
- * took rows that we wanted.  The catalog must outlive *w.  0, or -1 with *e
- * set. */
+ * dead_too.  shared: somebody else has the database open, so a first pass
+ * counts the rows, which tells at the end whether any went before we came to
+ * it.  The catalog must outlive *w.  0, or -1 with *e set. */
 ATTR_NODISCARD int wal_open(struct wal *w, const struct catalog *c,
     struct db *db, int64_t from, int64_t to, bool dead_too, bool shared,
     struct err *e);
 
 /* The next row: 1, valid until the next call; 0 at the end; -1 with *e set.
- * STATUS_BUSY when Chroma removed rows that had not been read yet. */
+ * STATUS_BUSY when rows were removed that had not been read yet (Chroma purges,
+ * and deletes those of a collection with it), or when somebody began to write
+ * who had not been there at the start, so that this cannot be told. */
 ATTR_NODISCARD int wal_next(struct wal *w, struct wal_row *row, struct err *e);
 
 void wal_close(struct wal *w);
@@ -64,7 +66,8 @@ void wal_close(struct wal *w);
 
 /* Why a row cannot be shown faithfully; Chroma chokes on most of these. */
 enum wal_poison {
-	POISON_NONE, POISON_OPERATION, POISON_ENCODING, POISON_VECTOR_LENGTH,
+	POISON_NONE, POISON_OPERATION, POISON_MARKER, POISON_ENCODING,
+	POISON_INT32, POISON_VECTOR_LENGTH,
 	POISON_NO_VECTOR, POISON_JSON, POISON_DOCUMENT, POISON_NESTED,
 	POISON_TEXT, POISON_CREATED_AT, POISON_TOPIC, POISON_TYPE, POISONS,
 };

@@ -168,7 +168,7 @@ value(struct json_iter *c, int depth)
 int
 json_object(struct json_iter *it, struct slice text, struct err *e)
 {
-	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0 };
+	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1 };
 	space(it);
 	return take(it, '{') ? 0 : bad(it, "expected '{'");
 }
@@ -193,7 +193,7 @@ json_next(struct json_iter *it, struct slice *key, struct slice *val)
 		return bad(it, "expected ':'");
 	space(it);
 	val->p = it->p;
-	if (value(it, 1) < 0)
+	if (value(it, it->depth) < 0)
 		return -1;
 	val->len = (size_t)(it->p - val->p);
 	return 1;
@@ -202,7 +202,7 @@ json_next(struct json_iter *it, struct slice *key, struct slice *val)
 int
 json_array(struct json_iter *it, struct slice text, struct err *e)
 {
-	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0 };
+	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1 };
 	space(it);
 	return take(it, '[') ? 0 : bad(it, "expected '['");
 }
@@ -219,7 +219,7 @@ json_element(struct json_iter *it, struct slice *val)
 		return bad(it, "expected ',' or ']'");
 	space(it);
 	val->p = it->p;
-	if (value(it, 1) < 0)
+	if (value(it, it->depth) < 0)
 		return -1;
 	val->len = (size_t)(it->p - val->p);
 	return 1;
@@ -339,7 +339,7 @@ json_string(struct slice val, struct buf *out)
 int
 json_floats(struct slice val, struct buf *out, struct err *e)
 {
-	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0 };
+	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0 };
 	size_t n = 0;
 	uint32_t bits;
 	int r;
@@ -498,7 +498,7 @@ compact(struct json_iter *c, struct buf *out, struct buf *scratch, int depth)
 int
 json_compact(struct slice val, struct buf *out, struct err *e)
 {
-	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0 };
+	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0 };
 	struct buf scratch = { 0 };
 	int r = compact(&c, out, &scratch, 0);
 

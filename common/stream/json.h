@@ -28,6 +28,7 @@ struct json_iter {
 	const char *base, *p, *end;
 	struct err *e;
 	int members;
+	int depth;		/* of the members; nesting counts from there */
 };
 
 /* The text is one object and nothing else but white space around it; *it then

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "base/base64.h"
+#include "base/f32.h"
+#include "base/le.h"
 #include "base/num.h"
 #include "stream/json.h"
 
@@ -66,14 +68,15 @@ record_memory_release(struct record_memory *m)
 	buf_release(&m->floats);
 }
 
+/* The type that a string names, escapes undone. */
 static enum record_type
 type_of_value(struct slice val)
 {
+	struct slice inside = slice_of(val.p + 1, val.len - 2);
 	size_t i;
 
 	for (i = RECORD_BEGIN; i <= RECORD_PLAIN; i++)
-		if (val.len == strlen(type_name[i]) + 2 &&
-		    memcmp(val.p + 1, type_name[i], val.len - 2) == 0)
+		if (json_key_is(inside, type_name[i]))
 			return (enum record_type)i;
 	return RECORD_OTHER;
 }
@@ -82,20 +85,18 @@ int
 record_type_of(struct slice line, bool plain, enum record_type *type,
     struct err *e)
 {
-	static const char head[] = "{\"type\":";
+	static const char head[] = "{\"type\":\"";
 	static const char *const key[] = { "type" };
-	struct slice val[1], t;
+	const size_t n = sizeof(head) - 1;
+	struct slice val[1];
+	const char *close;
 
-	if (line.len > sizeof(head) &&
-	    memcmp(line.p, head, sizeof(head) - 1) == 0 &&
-	    line.p[sizeof(head) - 1] == '"') {
-		const char *first = line.p + sizeof(head) - 1;
-		const char *close = memchr(first + 1, '"',
-		    line.len - sizeof(head));
-
-		if (close) {
-			t = slice_of(first, (size_t)(close + 1 - first));
-			*type = type_of_value(t);
+	if (line.len > n && memcmp(line.p, head, n) == 0) {
+		close = memchr(line.p + n, '"', line.len - n);
+		val[0] = slice_of(line.p + n - 1, close ?
+		    (size_t)(close + 1 - (line.p + n - 1)) : 0);
+		if (close && !memchr(val[0].p, '\\', val[0].len)) {
+			*type = type_of_value(val[0]);
 			return 0;
 		}
 	}
@@ -147,6 +148,17 @@ string_or_null(struct slice val, struct slice *to, struct record_memory *m,
 	return 0;
 }
 
+static bool
+all_finite(const uint8_t *le, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!f32_finite(le_u32(le + 4 * i)))
+			return false;
+	return true;
+}
+
 static int
 want_embedding(struct slice val, struct record *r, struct record_memory *m,
     struct err *e)
@@ -164,6 +176,9 @@ want_embedding(struct slice val, struct record *r, struct record_memory *m,
 		    &len) < 0 || len % 4)
 			return err_data(e, "not the base64 of float32 numbers");
 		m->floats.len = len;
+		/* an array could not say these: base64 is no choice of form */
+		if (!all_finite((const uint8_t *)m->floats.p, len / 4))
+			r->form = EMBEDDING_ARRAY;
 	} else {
 		r->form = EMBEDDING_ARRAY;
 		if (!buf_room(&m->floats, 4))
@@ -248,6 +263,21 @@ set_field(struct record *r, unsigned field, struct slice val,
 	}
 }
 
+/* Which field a key names; FIELDS if none.  It is nearly always the next. */
+static size_t
+find_field(struct slice key, size_t next)
+{
+	size_t i;
+
+	for (i = next; i < FIELDS; i++)
+		if (json_key_is(key, fields[i].key))
+			return i;
+	for (i = 0; i < next; i++)
+		if (json_key_is(key, fields[i].key))
+			return i;
+	return FIELDS;
+}
+
 int
 record_from_json(struct slice line, unsigned want, struct record *r,
     struct record_memory *m, struct err *e)
@@ -265,32 +295,26 @@ record_from_json(struct slice line, unsigned want, struct record *r,
 	if (json_object(&it, line, e) < 0)
 		return -1;
 	while ((got = json_next(&it, &key, &val)) > 0) {
-		/* the expected key is nearly always the next one */
-		for (i = next; i < FIELDS; i++)
-			if (json_key_is(key, fields[i].key))
-				break;
-		if (i == FIELDS) {
-			r->exact &= !type_seen && json_key_is(key, "type");
-			if (json_key_is(key, "type") && !type_seen) {
-				type_seen = true;
-				if (json_is_string(val))
-					r->type = type_of_value(val);
-				continue;
-			}
-			for (i = 0; i < next; i++)
-				if (json_key_is(key, fields[i].key))
-					break;
-			if (i == FIELDS || i == next)
-				continue;
+		if (json_key_is(key, "type")) {
+			if (type_seen)
+				return err_data(e, "\"type\" stands twice");
+			type_seen = true;
+			if (json_is_string(val))
+				r->type = type_of_value(val);
+			continue;
 		}
+		i = find_field(key, next);
+		if (i == FIELDS) {
+			r->exact = false;
+			continue;
+		}
+		next = i + 1;
 		if (!(want & fields[i].field))
 			continue;
 		if (r->has & fields[i].field)
 			return err_data(e, "\"%s\" stands twice",
 			    fields[i].key);
 		r->has |= fields[i].field;
-		if (i >= next)
-			next = i + 1;
 		if (set_field(r, fields[i].field, val, m, e) < 0)
 			return err_in(e, fields[i].key);
 	}
@@ -314,6 +338,14 @@ put_text(struct buf *out, const char *key, struct slice text)
 		json_put_string(out, text);
 	else
 		buf_adds(out, "null");
+}
+
+static void
+put_embedding(struct buf *out, const struct record *r)
+{
+	if (r->form == EMBEDDING_BASE64 ||
+	    !json_put_floats(out, r->embedding, r->dim))
+		json_put_base64(out, r->embedding, (size_t)r->dim * 4);
 }
 
 static void
@@ -348,9 +380,7 @@ put_field(struct buf *out, const struct record *r, unsigned field,
 		break;
 	case FIELD_EMBEDDING:
 		put_key(out, key);
-		if (r->form == EMBEDDING_BASE64 ||
-		    !json_put_floats(out, r->embedding, r->dim))
-			json_put_base64(out, r->embedding, (size_t)r->dim * 4);
+		put_embedding(out, r);
 		break;
 	case FIELD_DOCUMENT: put_text(out, key, r->document); break;
 	case FIELD_URI: put_text(out, key, r->uri); break;
@@ -377,4 +407,36 @@ record_to_json(const struct record *r, struct buf *out)
 		if (r->has & fields[i].field)
 			put_field(out, r, fields[i].field, fields[i].key);
 	buf_addc(out, '}');
+}
+
+int
+record_set_embedding(struct slice line, const struct record *r,
+    enum embedding_form form, struct buf *out, struct err *e)
+{
+	struct json_iter it;
+	struct slice key, val;
+	size_t start = out->len;
+	struct record one = { .has = FIELD_EMBEDDING, .form = form,
+	    .embedding = r->embedding, .dim = r->dim };
+	int got;
+
+	if (json_object(&it, line, e) < 0)
+		return -1;
+	while ((got = json_next(&it, &key, &val)) > 0) {
+		bool here = json_key_is(key, "embedding");
+
+		if (here && form == EMBEDDING_NONE)
+			continue;
+		buf_addc(out, out->len > start ? ',' : '{');
+		buf_add(out, key.p - 1, key.len + 2);
+		buf_addc(out, ':');
+		if (here)
+			put_embedding(out, &one);
+		else
+			buf_add(out, val.p, val.len);
+	}
+	if (out->len == start)
+		buf_addc(out, '{');
+	buf_addc(out, '}');
+	return got;
 }

@@ -107,6 +107,13 @@ ATTR_NODISCARD int record_from_json(struct slice line, unsigned want,
 /* Append the record as one line, without the newline. */
 void record_to_json(const struct record *r, struct buf *out);
 
+/* Append the line with its embedding, which r has decoded, written in another
+ * form or left out, and nothing else changed but white space between members.
+ * 0, or -1 with *e set. */
+ATTR_NODISCARD int record_set_embedding(struct slice line,
+    const struct record *r, enum embedding_form form, struct buf *out,
+    struct err *e);
+
 /* "ADD" and so on; NULL for OPERATION_NONE. */
 const char *operation_name(enum operation op);
 

@@ -138,8 +138,8 @@ truncated:
 static int
 check_end(struct stream_in *s, const struct item *item, struct err *e)
 {
-	static const char *const key[] = { "records" };
-	struct slice val[1];
+	static const char *const key[] = { "records", "type" };
+	struct slice val[2];
 	uint64_t want;
 	uint32_t running;
 
@@ -152,7 +152,7 @@ check_end(struct stream_in *s, const struct item *item, struct err *e)
 			    "not match: records are missing or changed");
 #endif
 	} else {
-		if (json_members(item->json, key, val, 1, e) < 0)
+		if (json_members(item->json, key, val, 2, e) < 0)
 			return -1;
 		if (json_u63(val[0], &want) < 0)
 			return err_data(e, "the end record has no \"records\"");
@@ -363,6 +363,7 @@ stream_put_begin(struct stream_out *s, struct slice text, struct err *e)
 int
 stream_put_record(struct stream_out *s, const struct record *r, struct err *e)
 {
+	size_t before = s->buf.len;
 	uint32_t crc = 0;
 
 	if (s->binary) {
@@ -371,6 +372,11 @@ stream_put_record(struct stream_out *s, const struct record *r, struct err *e)
 			return -1;
 	} else {
 		record_to_json(r, &s->buf);
+		if (s->buf.len - before > IN_ITEM_MAX) {
+			s->buf.len = before;
+			return err_data(e, "a record of more than 1 GiB as "
+			    "JSON; --binary or --embedding=base64 is shorter");
+		}
 		buf_addc(&s->buf, '\n');
 	}
 	count(s, crc);

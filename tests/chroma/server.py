@@ -11,6 +11,8 @@ Nobody may have to wait longer than 100 ms for a reader: the slowest call of the
 readers is compared with the slowest without. On a busy machine a single call can be slow for
 many reasons, so there are up to three tries, and the best one counts.
 """
+import array
+import fcntl
 import json
 import logging
 import os
@@ -19,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 
 import chromadb
@@ -166,7 +169,11 @@ class Stuck:
         """Read it after all: what was stuck goes on, or says that it was overtaken."""
         wrong = []
         for p in self.processes:
-            if p.poll() is not None:
+            waiting = array.array("i", [0])
+            fcntl.ioctl(p.stdout, termios.FIONREAD, waiting)
+            # writers leave less than a page of a pipe unused
+            if p.poll() is not None or \
+                    waiting[0] <= fcntl.fcntl(p.stdout, fcntl.F_GETPIPE_SZ) - 4096:
                 wrong.append("%s was not stuck" % p.args)
             rest = p.stdout.read()
             p.wait(60)

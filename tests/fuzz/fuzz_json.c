@@ -113,11 +113,12 @@ check_writers(struct slice in)
 
 	json_put_string(&b, in);
 	MUST(json_compact(buf_slice(&b), &again, &e) == 0);
-	MUST(slice_eq(buf_slice(&b), buf_slice(&again)));
-	again.len = 0;
-	if (utf8_valid_wtf8(in.p, in.len) && json_string(buf_slice(&b),
-	    &again) == 0 && utf8_valid(in.p, in.len))
+	if (utf8_valid_wtf8(in.p, in.len)) {
+		MUST(slice_eq(buf_slice(&b), buf_slice(&again)));
+		again.len = 0;
+		MUST(json_string(buf_slice(&b), &again) == 0);
 		MUST(slice_eq(buf_slice(&again), in));
+	}
 	b.len = again.len = 0;
 	json_put_ascii(&b, in);
 	for (i = 0; i < b.len; i++)

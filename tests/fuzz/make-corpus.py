@@ -144,6 +144,7 @@ for name, text in {
 }.items():
     seed("json", name, text.encode("utf-8", "surrogatepass"))
 seed("json", "not-utf8", b'"a\xff\xed\xa0\x80\xc3"')
+seed("json", "pair-in-two-halves", b"\xed\xa0\x80\xed\xb0\x80b")
 
 
 # ---- record ----
@@ -223,6 +224,7 @@ FRAMES = {
     "nulls": record(18, extra=BITS["document"] | BITS["uri"] | 3 << 17,
                     metadata=b"null"),
     "surrogate": record(16, id=b"\xed\xa0\x80", metadata=b'{"k":"\\ud800"}'),
+    "pair-in-two-halves": record(16, id=b"\xed\xa0\x80\xed\xb0\x80"),
     "surrogate-in-metadata": record(16, metadata=b'{"\xed\xa0\x80":1}'),
     "raw-null": record(16, raw=b"null"),
     "metadata-spaces": record(16, metadata=b" { } "),

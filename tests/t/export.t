@@ -93,7 +93,7 @@ status_is 'no place for FILE' 4
 err_is 'no place for FILE: said' <<!
 chroma-walfilter: nowhere/c.zst: No such file or directory
 !
-run chroma-export -z 77 "$db" to/c.zst
+run chroma-export --zstd=77 "$db" to/c.zst
 status_is 'a level that zstd does not have' 2
 run ls to
 out_is 'none of them left a file' </dev/null

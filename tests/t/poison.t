@@ -96,12 +96,12 @@ operation=9223372036854775807
 END
 run chroma-walexport a
 sed 's/^/chroma-walexport: warning: seq_id /; s/$/; written whole/' >want.err <<'END'
-1001: unknown operation; Chroma 1.x fails on every collection until it is gone
+1001: operation 4, a marker of Chroma's own; Chroma skips it from 1.3.6 on, and fails before
 1002: unknown operation; Chroma 1.x fails on every collection until it is gone
 1003: unknown operation; Chroma 1.x fails on every collection until it is gone
 1004: unknown operation; Chroma 1.x fails on every collection until it is gone
 1005: unknown operation; Chroma 1.x fails on every collection until it is gone
-1006: unknown encoding of the vector; Chroma 1.x fails on this collection
+1006: a vector of encoding INT32; Chroma 1.x fails on every collection until it is gone
 1007: unknown encoding of the vector; Chroma 1.x fails on this collection
 1008: unknown encoding of the vector; Chroma 1.x fails on this collection
 1009: vector of the wrong length; Chroma refuses it, or reads beyond its end
@@ -217,12 +217,40 @@ sed 's/^/chroma-walexport: warning: seq_id /; s/$/; written whole/' >want.err <<
 1017: of no collection that exists; Chroma never reads it
 1018: of no collection that exists; Chroma never reads it
 1019: a column of the wrong type; Chroma fails on this collection
-1020: unknown operation; Chroma 1.x fails on every collection until it is gone
+1020: operation 4, a marker of Chroma's own; Chroma skips it from 1.3.6 on, and fails before
 END
 same 'names and times: named' want.err err
 shown 'names and times' c
 ok 'names and times: these have raw' [ "$(with_raw)" = \
     "$(seq 1001 1020 | grep -v 1005 | tr '\n' ' ')" ]
+
+mine=$(sqlite3 -readonly c/chroma.sqlite3 'SELECT substr(topic, -36)
+    FROM embeddings_queue WHERE seq_id = 1')
+run chroma-walexport -q -c "$mine" c
+ok 'a topic that is a BLOB is of no collection' not grep -q '"seq_id":1019,' out
+
+# numbers where there should be none, as Python writes them
+poison r <<'END'
+created_at=1.5
+created_at=0.1
+created_at=-1e300
+created_at=5e-324
+created_at=123456789.125
+created_at=1e16
+created_at=-1.25e-5
+created_at=float("inf")
+created_at=float("-inf")
+id="\0\u007f\u2028"
+operation=1.5
+metadata=2.5
+END
+run chroma-walexport -q --columns r
+status_is 'numbers, --columns: status' 0
+mv out got.columns
+python3 -B "$T_DIR/t/rows.py" columns r >want.columns
+same 'numbers, --columns: as Python writes them' want.columns got.columns
+run chroma-walexport -q r
+shown 'numbers' r
 
 # what only looks odd has no raw and is said nothing of
 poison d <<'END'

@@ -185,7 +185,13 @@ test_fields(void)
 
 /* ---- what is refused ---- */
 
-/* A change to the payload of a good record, and what is said of it. */
+/* Where the strings of the good record below lie. */
+enum {
+	ID_AT = FIXED + 4, DOCUMENT_AT = ID_AT + 3,
+	METADATA_AT = DOCUMENT_AT + 6, RAW_AT = METADATA_AT + 8,
+};
+
+/* A change to its payload, and what is said of it. */
 static const struct {
 	const char *name;
 	size_t at;
@@ -220,20 +226,23 @@ static const struct {
 	    "lengths that do not fit the frame: corrupt" },
 	{ "a tenant that has not", LENGTHS, 4, 1,
 	    "a string for an absent field: corrupt" },
-	{ "an id not UTF-8", FIXED + 4, 1, 0xff,
+	{ "an id not UTF-8", ID_AT, 1, 0xff,
 	    "a string that is not UTF-8" },
-	{ "an id with a surrogate", FIXED + 4, 3, 0x80a0ed, NULL },
-	{ "metadata cut short", FIXED + 4 + 3 + 3 + 7, 1, ' ',
+	{ "an id with a surrogate", ID_AT, 3, 0x80a0ed, NULL },
+	{ "a document with half a pair", DOCUMENT_AT, 3, 0x80b0ed, NULL },
+	{ "a pair in two halves", DOCUMENT_AT, 6, 0x80b0ed80a0ed,
+	    "a string that is not UTF-8" },
+	{ "metadata cut short", METADATA_AT + 7, 1, ' ',
 	    "byte 9: expected ',' or '}'" },
-	{ "metadata no object", FIXED + 4 + 3 + 3, 1, '[',
+	{ "metadata no object", METADATA_AT, 1, '[',
 	    "byte 1: expected '{'" },
-	{ "a newline in metadata", FIXED + 4 + 3 + 3 + 6, 1, '\n',
+	{ "a newline in metadata", METADATA_AT + 6, 1, '\n',
 	    "a line break in JSON text" },
-	{ "a surrogate in metadata", FIXED + 4 + 3 + 3 + 1, 3, 0x80a0ed,
+	{ "a surrogate in metadata", METADATA_AT + 1, 3, 0x80a0ed,
 	    "JSON text that is not UTF-8" },
-	{ "a newline in raw", FIXED + 4 + 3 + 3 + 8 + 1, 1, '\n',
+	{ "a newline in raw", RAW_AT + 1, 1, '\n',
 	    "a line break in JSON text" },
-	{ "raw no object", FIXED + 4 + 3 + 3 + 8, 4, 0x6c6c756e,
+	{ "raw no object", RAW_AT, 4, 0x6c6c756e,
 	    "byte 1: expected '{'" },
 };
 
@@ -244,7 +253,7 @@ test_changes(void)
 	struct record good = { .type = RECORD_WAL, .has = FIELD_OPERATION |
 	    FIELD_EMBEDDING | FIELD_ID | FIELD_DOCUMENT | FIELD_METADATA |
 	    FIELD_RAW, .operation = OPERATION_ADD, .embedding = floats,
-	    .dim = 1, .id = BYTES("abc"), .document = BYTES("doc"),
+	    .dim = 1, .id = BYTES("abc"), .document = BYTES("docdoc"),
 	    .metadata = BYTES("{\"ab\":1}"), .raw = BYTES("{  }") }, r;
 	struct buf b = { 0 };
 	struct err e = { 0 };
@@ -377,7 +386,8 @@ test_heads(void)
 	    f.bytes.p == b.p && f.bytes.len == b.len, "a good frame");
 	b.p[13] ^= 1;
 	ok(frame_parse(b.p, b.len, &f, &e) == -1 &&
-	    strcmp(e.msg, "checksum does not match: corrupt") == 0, "a bad one");
+	    strcmp(e.msg, "checksum does not match: corrupt") == 0,
+	    "a bad one");
 	b.p[13] ^= 1;
 	le_put_u16(b.p + 6, 3);
 	le_put_u32(b.p + b.len - 4, crc32c(0, b.p, b.len - 4));

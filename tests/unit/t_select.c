@@ -90,7 +90,7 @@ static void
 test_messages(void)
 {
 	static struct collection many[10];
-	static char names[10][8];
+	static char names[10][16];
 	static const char *const only[] = { "x" };
 	struct select sel = { .only = only, .n_only = 1 };
 	struct catalog c = { .collection = many };
@@ -150,7 +150,8 @@ main(void)
 	test_messages();
 	for (i = 0; i < COUNT(matches); i++)
 		ok(select_matches(matches[i].spec, slice_str(matches[i].id),
-		    slice_str(matches[i].tenant), slice_str(matches[i].database),
+		    slice_str(matches[i].tenant),
+		    slice_str(matches[i].database),
 		    slice_str(matches[i].name)) == matches[i].matches,
 		    "'%s' and %s/%s/%s", matches[i].spec, matches[i].tenant ?
 		    matches[i].tenant : "-", matches[i].database ?

@@ -244,7 +244,8 @@ test_forms(void)
 	    strlen(BEGIN) - strlen("{\"type\":\"end\",\"records\":36}\n"))) &&
 	    COUNT(lines) == 36, "plain: only the records");
 	ok(convert(k, b2, BINARY, 0, true, &e) == 0 &&
-	    convert(b2, j, JSONL, 0, true, &e) == 0, "plain to binary and back");
+	    convert(b2, j, JSONL, 0, true, &e) == 0,
+	    "plain to binary and back");
 	buf_reset(&text);
 	scratch_read(k, &text);
 	ok(same_file(j, buf_slice(&text)), "  gives the same bytes");
@@ -265,10 +266,12 @@ test_sizes(void)
 
 	buf_adds(&text, BEGIN);
 	for (i = 0; i < 1500; i++) {
-		buf_addf(&text, "{\"type\":\"wal\",\"seq_id\":%zu,\"id\":\"", i);
+		buf_addf(&text, "{\"type\":\"wal\",\"seq_id\":%zu,"
+		    "\"id\":\"", i);
 		n = i == 700 ? 1500000 : scratch_random(&seed) % 2000;
 		while (n-- > 0)
-			buf_addc(&text, (char)('a' + scratch_random(&seed) % 26));
+			buf_addc(&text,
+			    (char)('a' + scratch_random(&seed) % 26));
 		buf_adds(&text, "\"}\n");
 	}
 	buf_adds(&text, END(1500));

@@ -48,6 +48,13 @@ static const struct {
 	{ SLICE("\xe0\x9f\xbf"), 0, 0, 0 },
 	{ SLICE("\xf0\x80\x80\x80"), 0, 0, 0 },
 	{ SLICE("\xf0\x8f\xbf\xbf"), 0, 0, 0 },
+	/* a pair is one character, in four bytes */
+	{ SLICE("\xed\xa0\x80\xed\xb0\x80"), 0, 0, 0 },
+	{ SLICE("\xed\xaf\xbf\xed\xbf\xbf"), 0, 0, 0 },
+	{ SLICE("\xed\xb0\x80\xed\xa0\x80"), 0, 1, 0 },
+	{ SLICE("\xed\xa0\x80\xed\xa0\x80"), 0, 1, 0 },
+	{ SLICE("\xed\xa0\x80" "a\xed\xb0\x80"), 0, 1, 0 },
+	{ SLICE("\xed\xa0\x80" "12345678\xed\xb0\x80"), 0, 1, 0 },
 	/* at every place of the word that is looked at at once */
 	{ SLICE("1234567\xff"), 0, 0, 0 },
 	{ SLICE("12345678\xff"), 0, 0, 0 },

@@ -561,15 +561,15 @@ static const struct {
 	{ "another table changes", "true", true, NULL,
 	    "INSERT INTO embeddings VALUES (1)", 6, NULL },
 	{ "all below min(M, H) is purged", "true", true, NULL,
-	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma purged "
-	    "rows of collection a while its log was read; try again" },
+	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma "
+	    "purged rows of collection a while its log was read; try again" },
 	{ "the same, nobody seen beforehand", "true", false, NULL,
-	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma purged "
-	    "rows of collection a while its log was read; try again" },
+	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma "
+	    "purged rows of collection a while its log was read; try again" },
 	{ "more is committed, and purged", "true", true, NULL,
 	    "UPDATE max_seq_id SET seq_id = 6; "
-	    "DELETE FROM embeddings_queue WHERE seq_id < 6", -1, "Chroma purged "
-	    "rows of collection a while its log was read; try again" },
+	    "DELETE FROM embeddings_queue WHERE seq_id < 6", -1, "Chroma "
+	    "purged rows of collection a while its log was read; try again" },
 	{ "what was read is purged", "true", true,
 	    "UPDATE max_seq_id SET seq_id = 2",
 	    "DELETE FROM embeddings_queue WHERE seq_id < 2", 6, NULL },
@@ -585,8 +585,8 @@ static const struct {
 	    "INSERT INTO embeddings VALUES (1)", 4, NULL },
 	{ "the collection is deleted", "true", true, NULL,
 	    "DELETE FROM collections WHERE name = 'a'; "
-	    "DELETE FROM embeddings_queue", -1, "collection a was deleted while "
-	    "its log was read" },
+	    "DELETE FROM embeddings_queue", -1, "collection a was deleted "
+	    "while its log was read" },
 };
 
 static void

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What our programs cost beside what others cost: medians of several runs that
+# take turns, CPU seconds (user and system) and wall seconds, as ratios (theirs
+# by ours; greater is better, but where a line says otherwise).
+#
+#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss
+#
+# RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
+# tests/chroma/setup.sh makes it; what is not there is left out, with a word.
+# Absolute figures are of this machine and this minute: only ratios of one run
+# say something.
+set -euo pipefail
+
+: "${BUILD_DIR:?where the programs were built}" "${VENVS:?see tests/chroma/setup.sh}"
+: "${RUNS:=5}" "${RECORDS:=100000}"
+here=$(cd "$(dirname "$0")" && pwd)
+export PATH=$BUILD_DIR/bin:$PATH ANONYMIZED_TELEMETRY=False OTEL_SDK_DISABLED=true
+export PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 LC_ALL=C.UTF-8
+work=$(mktemp -d "${TMPDIR:-/tmp}/chroma-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# ready VENV: whether it is there; says so if not
+ready() {
+	[ -e "$VENVS/$1/ready" ] && return
+	echo "left out: $VENVS/$1 is not there"
+	return 1
+}
+
+# big NAME VERSION ARGS...: a large directory in $work/NAME
+big() {
+	local name=$1 version=$2
+	shift 2
+	[ -e "$work/$name" ] || "$VENVS/$version/bin/python" \
+	    "$here/mkbig.py" "$work/$name" "$@" 2>"$work/mkbig.err" || {
+		cat "$work/mkbig.err" >&2
+		return 1
+	}
+}
+
+# measure COMMAND...: fills cpu, wall and rss
+measure() {
+	local i=0 c w r
+	cpu=() wall=() rss=()
+	python3 "$here/measure.py" "$RUNS" "$@" >"$work/costs"
+	while read -r c w r; do
+		cpu[i]=$c wall[i]=$w rss[i]=$r i=$((i + 1))
+	done <"$work/costs"
+}
+
+divide() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / (b > 0 ? b : 1e-4) }'; }
+
+# row WHAT TARGET COMPARISON: of measure's two commands, ours first
+row() {
+	printf '%-44s %9.3f %9.3f %9.3f %9.3f %7sx %7sx  %s\n' "$1" "${cpu[0]}" \
+	    "${cpu[1]}" "${wall[0]}" "${wall[1]}" "$(divide "${cpu[1]}" "${cpu[0]}")" \
+	    "$(divide "${wall[1]}" "${wall[0]}")" "$2"
+}
+
+head_row() {
+	printf '\n%s\n%-44s %9s %9s %9s %9s %8s %8s  %s\n' "$1" '' 'our CPU' 'theirs' \
+	    'our wall' 'theirs' 'CPU' 'wall' 'target'
+}
+
+d1() {	# as 0.6.3 makes it, which chops can read too
+	local v
+	for v in 0.6.3 1.5.9; do
+		[ -e "$VENVS/$v/ready" ] || continue
+		big d1 "$v" "$RECORDS" 384
+		return
+	done
+	ready 0.6.3
+}
+
+bench_columns() {
+	head_row "$RECORDS records of 384 dimensions: the log as columns"
+	d1 || return 0
+	measure "chroma-walexport -q --columns $work/d1" \
+	    "python3 $here/export_loop.py $work/d1"
+	row 'walexport --columns / loop of chops' '>= 8x'
+}
+
+bench_binary() {
+	head_row "$RECORDS records of 384 dimensions: the log, against reading it"
+	d1 || return 0
+	measure "chroma-walexport -q --binary $work/d1" \
+	    "sqlite3 -readonly $work/d1/chroma.sqlite3 \
+	    'SELECT sum(unicode(hex(substr(vector,-1)))) FROM embeddings_queue'"
+	row 'walexport --binary / one SELECT' '>= 0.33x'
+	measure "chroma-walexport -q $work/d1" \
+	    "sqlite3 -readonly $work/d1/chroma.sqlite3 \
+	    'SELECT sum(unicode(hex(substr(vector,-1)))) FROM embeddings_queue'"
+	row 'walexport (JSONL) / one SELECT' ''
+}
+
+bench_f32() {
+	printf '\nfloat32 to text (target: ratio >= 8)\n'
+	"$BUILD_DIR/tests/bench/bench_f32"
+}
+
+bench_info() {
+	local chops="$VENVS/chops/bin/python $VENVS/chops/bin/chops db info"
+	head_row "$RECORDS records of 384 dimensions: what is in there"
+	if ready chops && ready 0.6.3; then
+		big d1 0.6.3 "$RECORDS" 384
+		measure "chroma-info $work/d1" "$chops $work/d1 2>&1"
+		row 'info / chops db info' '>= 10x'
+		measure "chroma-info --deep $work/d1" "$chops $work/d1 2>&1"
+		row 'info --deep / chops db info' ''
+		big purged 0.6.3 "$RECORDS" 384 --purged
+		measure "chroma-info $work/purged" "$chops $work/purged 2>&1"
+		row 'info / chops db info, log purged' '>= 100x'
+		rm -rf "$work/purged"
+		if ready 1.5.9; then
+			# chops cannot read this one: ours on it, theirs on 0.6.3's
+			big few 0.6.3 100 384 --purged
+			big few15 1.5.9 100 384 --purged
+			measure "chroma-info $work/few" "$chops $work/few 2>&1"
+			row 'info / chops db info, 100 records, purged' '>= 100x'
+			big purged15 1.5.9 "$RECORDS" 384 --purged
+			measure "chroma-info $work/purged15" "$chops $work/few 2>&1"
+			row 'info on 1.5.9, purged / chops on 100 records' '>= 100x'
+			rm -rf "$work/purged15"
+		fi
+	fi
+}
+
+# peak WHAT COMMAND
+peak() {
+	measure "$2"
+	printf '%-44s %9.3f %9.3f %9.1f  < 32\n' "$1" "${cpu[0]}" "${wall[0]}" "${rss[0]}"
+}
+
+bench_rss() {
+	local RUNS=1 d=$work/d1536
+	printf '\n%s records of 1536 dimensions: peak memory (of the larger one in a pipe)\n' \
+	    "$RECORDS"
+	ready 1.5.9 || return 0
+	big d1536 1.5.9 "$RECORDS" 1536 --no-index
+	printf '%-44s %9s %9s %9s  %s\n' "$(du -sm "$d" | cut -f 1) MiB" CPU wall MiB target
+	peak 'walexport' "chroma-walexport -q $d"
+	peak 'walexport --embedding=base64' "chroma-walexport -q --embedding=base64 $d"
+	peak 'walexport --columns' "chroma-walexport -q --columns $d"
+	peak 'walexport --binary' "chroma-walexport -qb $d"
+	peak 'walexport --zstd' "chroma-walexport -qz $d"
+	peak 'walexport --binary --zstd' "chroma-walexport -qbz $d"
+	peak 'walexport --binary | walfilter' "chroma-walexport -qb $d | chroma-walfilter -q"
+	peak 'walexport --binary | walfilter --jsonl' \
+	    "chroma-walexport -qb $d | chroma-walfilter -qj"
+	peak 'walexport | walfilter --binary' "chroma-walexport -q $d | chroma-walfilter -qb"
+	peak 'walexport | walfilter --embedding=base64' \
+	    "chroma-walexport -q $d | chroma-walfilter -q --embedding=base64"
+	peak 'walexport --zstd | walfilter' "chroma-walexport -qz $d | chroma-walfilter -q"
+	peak 'walexport -bz | walfilter --binary --zstd' \
+	    "chroma-walexport -qbz $d | chroma-walfilter -qbz"
+	peak 'info' "chroma-info $d"
+	rm -rf "$d"
+	if d1; then
+		peak 'info --deep, 384 dimensions, with an index' "chroma-info --deep $work/d1"
+	fi
+}
+
+for section in "${@:-columns binary f32 info rss}"; do
+	for s in $section; do
+		"bench_$s"
+	done
+done

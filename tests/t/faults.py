@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Let the n-th call of a kind fail, for n = 1, 2, 3, ... until none is left.
+
+faults.py OP [-e ERRNO] [-o FILE] [-p] GOOD COMMAND...
+
+Each run must end with 0 and the bytes of GOOD, or with 3 or 4 (5: somebody
+else is in the way), one message and no complete output.  GOOD: what the command
+prints, or with -o FILE writes there; -p: what comes of a failed run is how GOOD
+begins.  TEST_LONG=1: every n, else ever fewer.
+"""
+import os
+import subprocess
+import sys
+
+args = sys.argv[1:]
+op, args = args[0], args[1:]
+errno, path, prefix = "5", None, False
+while args[0].startswith("-"):
+    if args[0] == "-p":
+        prefix, args = True, args[1:]
+        continue
+    if args[0] == "-e":
+        errno = args[1]
+    else:
+        path = args[1]
+    args = args[2:]
+with open(args[0], "rb") as f:
+    good = f.read()
+command = args[1:]
+name = command[0]
+env = dict(os.environ, FAULTIO_OP=op, FAULTIO_ERRNO=errno, FAULTIO_LOG="hit",
+           LD_PRELOAD=os.path.join(os.environ["BUILD_DIR"],
+                                   "tests/tools/faultio.so"))
+
+
+def bad(n, what, run):
+    print("%s, call %d: %s" % (op, n, what))
+    print("status %d, %d bytes: %s" % (run.returncode, len(run.stdout),
+                                       run.stderr.decode(errors="replace")))
+    sys.exit(1)
+
+
+n = failed = 0
+step = 1.0
+while True:
+    n = n + 1 if os.environ.get("TEST_LONG") else max(n + 1, int(step))
+    step *= 1.35
+    for f in ("hit", path):
+        if f and os.path.exists(f):
+            os.unlink(f)
+    run = subprocess.run(command, env=dict(env, FAULTIO_N=str(n)),
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, timeout=60)
+    out = run.stdout
+    if path and os.path.exists(path):
+        with open(path, "rb") as f:
+            out = f.read()
+    elif path:
+        out = b""
+    lines = run.stderr.decode().split("\n")
+    errors = [x for x in lines if x and ": warning: " not in x]
+    if run.returncode == 0:
+        if out != good:
+            bad(n, "status 0, but not what it should be", run)
+        if errors:
+            bad(n, "status 0 and a message", run)
+    else:
+        if run.returncode not in (3, 4, 5):
+            bad(n, "this status", run)
+        if len(errors) != 1 and op != "write" or \
+                any(not x.startswith(name + ": ") for x in errors):
+            bad(n, "not one message", run)
+        if path and out and out != good:
+            bad(n, "half a file", run)
+        if not path and out == good:
+            bad(n, "a complete stream", run)
+        if prefix and not good.startswith(out):
+            bad(n, "not the beginning of it", run)
+        failed += 1
+    if os.environ.get("TMPDIR") and os.listdir(os.environ["TMPDIR"]):
+        bad(n, "left behind: %s" % os.listdir(os.environ["TMPDIR"]), run)
+    if not os.path.exists("hit"):
+        if run.returncode != 0:
+            bad(n, "nothing failed, but", run)
+        break
+if not failed:
+    print("%s: no call was ever found" % op)
+    sys.exit(1)
