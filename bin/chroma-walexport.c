@@ -205,19 +205,19 @@ put_begin(const struct config *cf, const struct catalog *c, int64_t to,
 	return r;
 }
 
-/* Watermarks that could not be read decide what is committed: say so. */
+/* What could not be read is missing in the begin record, and watermarks decide
+ * what is committed: say so. */
 static void
 warn_of_faults(const struct config *cf, const struct catalog *c)
 {
 	size_t i;
 
-	if (cf->part == PART_ALL)
-		return;
 	for (i = 0; i < c->n; i++) {
 		const struct collection *col = &c->collection[i];
 
-		if (col->selected && (col->index_fault || col->vector.odd ||
-		    col->metadata.odd))
+		if (col->selected && (col->index_fault ||
+		    (cf->part != PART_ALL && (col->vector.odd ||
+		    col->metadata.odd))))
 			prog_warn("collection %s: %s%s", col->name,
 			    col->index_fault ? "its index is damaged: " :
 			    "a watermark that no Chroma reads",

@@ -160,8 +160,12 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
 	}
 	for (i = 0; i < INDEX_FILES; i++) {
 		if (fstatat(d->fd, index_file_name[i], &st, 0) < 0) {
-			if (i != INDEX_PICKLE && missing < 0)
+			if (errno != ENOENT) {
+				err_system(&why, "cannot be looked at");
+				fault(&d->fault, &why, (enum index_file)i);
+			} else if (i != INDEX_PICKLE && missing < 0) {
 				missing = i;
+			}
 			continue;
 		}
 		files++;

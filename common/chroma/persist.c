@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "chroma/holders.h"
 
 #define COPY_TRIES 3
+#define COPY_HEAD "chromautils-"	/* and six characters */
+#define COPY_YOUNG_S 60
 #define LFS_HEAD "version https://git-lfs.github.com/"
 
 static const char *const side_files[] = { "-journal", "-wal" };
@@ -290,7 +294,7 @@ check_room(const struct seen *s, const char *tmpdir, struct err *e)
 }
 
 static void
-remove_copy(char *dir, const char *copy)
+unlink_files(const char *copy)
 {
 	static const char *const suffix[] = { "", "-journal", "-wal", "-shm" };
 	char path[4096];
@@ -300,53 +304,93 @@ remove_copy(char *dir, const char *copy)
 		snprintf(path, sizeof(path), "%s%s", copy, suffix[i]);
 		unlink(path);
 	}
-	rmdir(dir);
+}
+
+/* Remove the copies that dead runs left in tmpdir: a living one holds a lock
+ * on its directory, or is younger than it takes to get one. */
+static void
+sweep_copies(const char *tmp)
+{
+	struct dirent *d;
+	struct stat st;
+	char dir[2048], copy[2080];
+	DIR *dp = opendir(tmp);
+	int fd;
+
+	while (dp && (d = readdir(dp))) {
+		if (strncmp(d->d_name, COPY_HEAD, strlen(COPY_HEAD)) != 0 ||
+		    strlen(d->d_name) != strlen(COPY_HEAD) + 6)
+			continue;
+		snprintf(dir, sizeof(dir), "%s/%s", tmp, d->d_name);
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		    st.st_mtime < time(NULL) - COPY_YOUNG_S &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			snprintf(copy, sizeof(copy), "%s/" PERSIST_FILE, dir);
+			unlink_files(copy);
+			rmdir(dir);
+		}
+		close(fd);
+	}
+	if (dp)
+		closedir(dp);
+}
+
+/* The file and what lies beside it, of one moment. */
+static int
+make_copy(const struct persist *pd, const char *copy, struct err *e)
+{
+	struct seen before, after;
+	int try;
+	size_t i;
+
+	for (try = 0; try < COPY_TRIES; try++) {
+		unlink_files(copy);
+		look(pd, &before);
+		if (copy_one(pd, copy, "", e) < 0)
+			return -1;
+		for (i = 0; i < 2; i++)
+			if (copy_one(pd, copy, side_files[i], e) < 0)
+				return -1;
+		look(pd, &after);
+		if (unchanged(&before, &after))
+			return 0;
+	}
+	return err_busy(e, "%s is written to all the time: it changed during "
+	    "each of %d copies; try again when Chroma is quiet",
+	    err_tail(pd->file), COPY_TRIES);
 }
 
 /* Open a copy, which is unlinked at once: SQLite keeps its descriptors, and
- * nothing is left behind however we end. */
+ * nothing is left behind unless we are killed while it is made. */
 static int
 open_copy(struct persist *pd, const struct persist_options *opt,
     struct err *e)
 {
 	const char *tmp = opt->tmpdir ? opt->tmpdir : getenv("TMPDIR");
 	char dir[2048], copy[2080];
-	struct seen before, after;
+	struct seen now;
 	int64_t n = 0;
-	int try, r;
-	size_t i;
+	int r, lock;
 
 	if (!tmp || !*tmp)
 		tmp = "/tmp";
 	if (strlen(tmp) > 1024)
 		return err_fail(e, "%s: too long", err_tail(tmp));
-	snprintf(dir, sizeof(dir), "%s/chromautils-XXXXXX", tmp);
-	look(pd, &before);
-	if (check_room(&before, tmp, e) < 0)
+	look(pd, &now);
+	sweep_copies(tmp);
+	if (check_room(&now, tmp, e) < 0)
 		return -1;
+	snprintf(dir, sizeof(dir), "%s/" COPY_HEAD "XXXXXX", tmp);
 	if (!mkdtemp(dir))
 		return err_system(e, "%s", err_tail(tmp));
+	lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock >= 0)
+		(void)flock(lock, LOCK_EX | LOCK_NB);
 	snprintf(copy, sizeof(copy), "%s/" PERSIST_FILE, dir);
-	for (try = 0; ; try++) {
-		look(pd, &before);
-		r = copy_one(pd, copy, "", e);
-		for (i = 0; r == 0 && i < 2; i++)
-			r = copy_one(pd, copy, side_files[i], e);
-		look(pd, &after);
-		if (r < 0 || unchanged(&before, &after))
-			break;
-		if (try == COPY_TRIES) {
-			r = err_busy(e, "%s is written to all the time: it "
-			    "changed during each of %d copies; try again when "
-			    "Chroma is quiet", err_tail(pd->file), try + 1);
-			break;
-		}
-		remove_copy(dir, copy);
-		if (mkdir(dir, 0700) < 0) {
-			r = err_system(e, "%s", dir);
-			break;
-		}
-	}
+	r = make_copy(pd, copy, e);
 	if (r == 0)
 		r = db_open(&pd->db, copy, pd->file, DB_PRIVATE, opt->wait_ms,
 		    e);
@@ -355,7 +399,10 @@ open_copy(struct persist *pd, const struct persist_options *opt,
 		r = db_int(&pd->db, "SELECT count(*) FROM sqlite_master", &n,
 		    e);
 	}
-	remove_copy(dir, copy);
+	unlink_files(copy);
+	rmdir(dir);
+	if (lock >= 0)
+		close(lock);
 	return r;
 }
 

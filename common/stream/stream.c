@@ -395,12 +395,17 @@ line_to_frame(struct stream_out *s, const struct item *item, uint32_t *crc,
 
 	if (item->type == RECORD_WAL || item->type == RECORD_VECTOR ||
 	    item->type == RECORD_PLAIN) {
-		if (record_from_json(item->json, FIELD_ALL, &r, &s->memory,
-		    &why) == 0 && r.exact && r.type == item->type) {
+		int got = record_from_json(item->json, FIELD_ALL, &r,
+		    &s->memory, &why);
+
+		if (got < 0 && why.status == STATUS_SYSTEM)
+			return err_nomem(e);
+		if (got == 0 && r.exact && r.type == item->type) {
 			buf_reset(&s->line);
 			record_to_json(&r, &s->line);
-			same = buf_ok(&s->line) &&
-			    slice_eq(buf_slice(&s->line), item->json);
+			if (!buf_ok(&s->line))
+				return err_nomem(e);
+			same = slice_eq(buf_slice(&s->line), item->json);
 		}
 	}
 	start_binary(s);

@@ -29,7 +29,7 @@ shutil.copytree("work", "frames")
 END
 rm -f frames/chroma.sqlite3-shm
 for d in $D frames; do
-	run chroma-walexport $d
+	run chroma-walexport "$d"
 	status_is "$d: status" 0
 	mv out "${d%/*}.jsonl"
 done
@@ -53,15 +53,15 @@ for op in read open stat alloc dir write; do
 	e=$EIO
 	[ $op != write ] || e=$ENOSPC
 	[ $op != open ] || e=$EMFILE
-	ok "walexport: $op" fault $op -e $e -p all.jsonl chroma-walexport $D
-	ok "walexport, private copy: $op" fault $op -e $e -p frames.jsonl \
+	ok "walexport: $op" fault $op -e $e -p -w all.jsonl chroma-walexport $D
+	ok "walexport, private copy: $op" fault $op -e $e -p -w frames.jsonl \
 	    chroma-walexport frames
 done
 for op in read open alloc; do
-	ok "walexport without locks: $op" fault $op -p all.jsonl \
+	ok "walexport without locks: $op" fault $op -p -w all.jsonl \
 	    chroma-walexport wal
-	ok "walexport --prunable: $op" fault $op -p prunable.jsonl \
-	    chroma-walexport -q --prunable $D
+	ok "walexport --prunable: $op" fault $op -p -w prunable.jsonl \
+	    chroma-walexport --prunable $D
 done
 for op in alloc write; do
 	ok "walexport -z: $op" fault $op all.jsonl.zst chroma-walexport -z $D
@@ -72,9 +72,10 @@ fingerprint frames >after.frames
 same 'nothing changed' before.fp after.fp
 same 'nothing changed beside a -wal' before.frames after.frames
 
+# (that nothing comes after the end record, a last read has to say)
 for op in read open alloc write; do
-	ok "walfilter: $op" fault $op -p all.jsonl chroma-walfilter all.jsonl
-	ok "walfilter, zstd to JSONL: $op" fault $op -p all.jsonl \
+	ok "walfilter: $op" fault $op -p -c all.jsonl chroma-walfilter all.jsonl
+	ok "walfilter, zstd to JSONL: $op" fault $op -p -c all.jsonl \
 	    chroma-walfilter -j all.bin.zst
 done
 for op in alloc write; do

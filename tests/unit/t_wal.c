@@ -114,6 +114,10 @@ static const struct {
 	    "\"ADD\",\"id\":\"x\"" E12 ",\"metadata\":{\"s\":{\"indices\":[1],"
 	    "\"values\":[0.5]},\"t\":{\"values\":[],\"indices\":[],"
 	    "\"tokens\":null}}", NULL },
+	/* brackets in a string are no nesting */
+	{ "'" TIME "', 3, " IN_A ", 'x', NULL, NULL, '{\"k\":[\"[{\"]}'",
+	    POISON_NONE, HEAD_A AT ",\"operation\":\"DELETE\",\"id\":\"x\","
+	    "\"metadata\":{\"k\":[\"[{\"]}", NULL },
 	/* a database row that is gone, a dimension that is not known */
 	{ "'" TIME "', 0, '" TOPIC(ID_B) "', 'x', x'0000803f', 'FLOAT32', "
 	    "NULL", POISON_NONE, "{\"type\":\"wal\",\"collection\":\"b\","
@@ -124,11 +128,13 @@ static const struct {
 	    "\"collection_id\":\"" ID_B "\",\"seq_id\":1" AT
 	    ",\"operation\":\"ADD\",\"id\":\"x\",\"embedding\":[]", NULL },
 
-	{ "'" TIME "', 4, " IN_A ", 'x', NULL, NULL, '{}'", POISON_OPERATION,
+	{ "'" TIME "', 4, " IN_A ", 'x', NULL, NULL, '{}'", POISON_MARKER,
 	    HEAD_A AT ",\"id\":\"x\",\"metadata\":{}",
 	    "{\"seq_id\":1,\"created_at\":\"" TIME "\",\"operation\":4,"
 	    "\"topic\":\"" TOPIC(ID_A) "\",\"id\":\"x\",\"vector\":null,"
 	    "\"encoding\":null,\"metadata\":\"{}\"}" },
+	{ "'" TIME "', 5, " IN_A ", 'x', NULL, NULL, '{}'", POISON_OPERATION,
+	    HEAD_A AT ",\"id\":\"x\",\"metadata\":{}", "\"operation\":5," },
 	{ "'" TIME "', -1, " IN_A ", 'x', NULL, NULL, '{}'", POISON_OPERATION,
 	    HEAD_A AT ",\"id\":\"x\",\"metadata\":{}", "\"operation\":-1," },
 	{ "'" TIME "', 'add', " IN_A ", 'x', NULL, NULL, '{}'",
@@ -145,9 +151,12 @@ static const struct {
 	    "\"operation\":null," },
 
 	{ "'" TIME "', 0, " IN_A ", 'x', x'0000803f', 'INT32', '{}'",
-	    POISON_ENCODING, HEAD_A AT ",\"operation\":\"ADD\",\"id\":\"x\","
+	    POISON_INT32, HEAD_A AT ",\"operation\":\"ADD\",\"id\":\"x\","
 	    "\"metadata\":{}",
 	    "\"vector\":{\"blob\":\"AACAPw==\"},\"encoding\":\"INT32\"" },
+	{ "'" TIME "', 0, " IN_A ", 'x', x'0000803f', 'float32', '{}'",
+	    POISON_ENCODING, HEAD_A AT ",\"operation\":\"ADD\",\"id\":\"x\","
+	    "\"metadata\":{}", "\"encoding\":\"float32\"" },
 	{ "'" TIME "', 0, " IN_A ", 'x', x'0000803f', NULL, '{}'",
 	    POISON_ENCODING, HEAD_A AT ",\"operation\":\"ADD\",\"id\":\"x\","
 	    "\"metadata\":{}", "\"encoding\":null" },
@@ -528,65 +537,48 @@ test_batches(void)
 
 /* ---- a log that changes ---- */
 
-/* Six rows, each a batch, of which 1 to 3 may be purged at any time. */
+/* Six rows, each a batch. */
 static const char *
-fresh_six(const char *purge)
+fresh_six(void)
 {
 	const char *path = fresh();
-	char text[256];
 
 	sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
 	    "WHERE i < 6) INSERT INTO embeddings_queue SELECT i, '" TIME
 	    "', 3, " IN_A ", 'x', NULL, NULL, hex(zeroblob(600000)) FROM n");
-	sql("INSERT INTO max_seq_id VALUES ('va', 4), ('ma', 5)");
-	snprintf(text, sizeof(text), "INSERT INTO embeddings_queue_config "
-	    "VALUES (1, '{\"automatically_purge\":%s}')", purge);
-	sql(text);
 	return path;
 }
 
+#define REMOVED(n) "db: rows of the log were removed while it was read (" n \
+	" of 6 came): a purge, or a collection deleted; try again"
+#define WRITER "db: somebody began to write to it while it was read; try again"
+
 static const struct {
 	const char *name;
-	const char *purge;	/* automatically_purge */
-	bool shared;
-	const char *before;	/* SQL before the reading, or NULL */
-	const char *during;	/* SQL after the first row */
-	int rows;		/* in all; -1: an error, with this message */
-	const char *message;
+	bool shared;		/* somebody else has it open */
+	const char *sql;	/* run after the first row was read */
+	const char *message;	/* NULL: all six rows come */
 } changes[] = {
-	{ "nothing changes", "true", true, NULL, "SELECT 1", 6, NULL },
-	{ "rows are added", "true", true, NULL,
-	    "INSERT INTO embeddings_queue (seq_id, topic) VALUES (7, " IN_A ")",
-	    7, NULL },
-	{ "another table changes", "true", true, NULL,
-	    "INSERT INTO embeddings VALUES (1)", 6, NULL },
-	{ "all below min(M, H) is purged", "true", true, NULL,
-	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma "
-	    "purged rows of collection a while its log was read; try again" },
-	{ "the same, nobody seen beforehand", "true", false, NULL,
-	    "DELETE FROM embeddings_queue WHERE seq_id < 4", -1, "Chroma "
-	    "purged rows of collection a while its log was read; try again" },
-	{ "more is committed, and purged", "true", true, NULL,
-	    "UPDATE max_seq_id SET seq_id = 6; "
-	    "DELETE FROM embeddings_queue WHERE seq_id < 6", -1, "Chroma "
-	    "purged rows of collection a while its log was read; try again" },
-	{ "what was read is purged", "true", true,
-	    "UPDATE max_seq_id SET seq_id = 2",
-	    "DELETE FROM embeddings_queue WHERE seq_id < 2", 6, NULL },
-	{ "it had been purged before", "true", true,
-	    "DELETE FROM embeddings_queue WHERE seq_id IN (2, 3)",
-	    "INSERT INTO embeddings VALUES (1)", -1, "Chroma purged rows of "
-	    "collection a while its log was read; try again" },
-	{ "it had been purged to the end", "true", true,
-	    "DELETE FROM embeddings_queue WHERE seq_id < 4",
-	    "INSERT INTO embeddings VALUES (1)", 3, NULL },
-	{ "Chroma does not purge", "false", true,
-	    "DELETE FROM embeddings_queue WHERE seq_id IN (2, 3)",
-	    "INSERT INTO embeddings VALUES (1)", 4, NULL },
-	{ "the collection is deleted", "true", true, NULL,
-	    "DELETE FROM collections WHERE name = 'a'; "
-	    "DELETE FROM embeddings_queue", -1, "collection a was deleted "
-	    "while its log was read" },
+	{ "nothing changes", true, "SELECT 1", NULL },
+	{ "nobody else is there", false, "SELECT 1", NULL },
+	{ "rows are added", true, "INSERT INTO embeddings_queue (seq_id, topic)"
+	    " VALUES (7, " IN_A "), (8, 't')", NULL },
+	{ "another table changes", true, "INSERT INTO embeddings VALUES (1)",
+	    NULL },
+	{ "what was read is purged", true,
+	    "DELETE FROM embeddings_queue WHERE seq_id < 2", NULL },
+	{ "what was not is purged", true,
+	    "DELETE FROM embeddings_queue WHERE seq_id < 4", REMOVED("4") },
+	{ "the last row goes", true,
+	    "DELETE FROM embeddings_queue WHERE seq_id = 6", REMOVED("5") },
+	{ "all is gone", true, "DELETE FROM collections WHERE name = 'a'; "
+	    "DELETE FROM embeddings_queue", REMOVED("1") },
+	{ "all but the last is gone", true,
+	    "DELETE FROM embeddings_queue WHERE seq_id < 6", REMOVED("2") },
+	{ "a writer comes who was not there", false,
+	    "INSERT INTO embeddings VALUES (1)", WRITER },
+	{ "  and purges", false,
+	    "DELETE FROM embeddings_queue WHERE seq_id < 4", WRITER },
 };
 
 static void
@@ -596,20 +588,18 @@ test_changes(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(changes); i++) {
-		const char *path = fresh_six(changes[i].purge);
+		const char *path = fresh_six();
 		int got, n = 0;
 
-		if (changes[i].before)
-			sql(changes[i].before);
-		open_reader(&r, path, 1, INT64_MAX, false, NULL,
-		    changes[i].shared);
+		open_reader(&r, path, 1, 6, false, NULL, changes[i].shared);
 		while ((got = next(&r)) > 0)
 			if (n++ == 0)
-				sql(changes[i].during);
-		ok(changes[i].rows < 0 ? got == -1 && r.e.status ==
-		    STATUS_BUSY && strcmp(r.e.msg, changes[i].message) == 0 :
-		    got == 0 && n == changes[i].rows, "%s: %d rows%s%s",
-		    changes[i].name, n, got ? ", " : "", r.e.msg);
+				sql(changes[i].sql);
+		ok(changes[i].message ? got == -1 &&
+		    r.e.status == STATUS_BUSY &&
+		    strcmp(r.e.msg, changes[i].message) == 0 :
+		    got == 0 && n == 6, "%s: %d rows%s%s", changes[i].name, n,
+		    got ? ", " : "", r.e.msg);
 		close_reader(&r);
 	}
 }
