@@ -120,15 +120,19 @@ db_bind_i64(struct db_stmt *st, int i, int64_t v)
 void
 db_bind_text(struct db_stmt *st, int i, struct slice text)
 {
-	sqlite3_bind_text64(st->h, i, text.p, text.len, SQLITE_TRANSIENT,
-	    SQLITE_UTF8);
+	if (sqlite3_bind_text64(st->h, i, text.p, text.len, SQLITE_TRANSIENT,
+	    SQLITE_UTF8) != SQLITE_OK)
+		st->db->nomem = true;
 }
 
 int
 db_step(struct db_stmt *st, struct err *e)
 {
-	int rc = sqlite3_step(st->h);
+	int rc;
 
+	if (st->db->nomem)
+		return err_nomem(e);
+	rc = sqlite3_step(st->h);
 	if (rc == SQLITE_ROW)
 		return 1;
 	return rc == SQLITE_DONE ? 0 : failed(st->db, rc, e);
@@ -152,6 +156,8 @@ db_exec(struct db *db, const char *sql, struct err *e)
 {
 	int rc = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
 
+	if (db->nomem)
+		return err_nomem(e);
 	return rc == SQLITE_OK ? 0 : failed(db, rc, e);
 }
 
@@ -189,7 +195,7 @@ db_col(struct db_stmt *st, int i)
 	 * else uses the connection, as here (SQLITE_OPEN_NOMUTEX) */
 	sqlite3_value *v = sqlite3_column_value(st->h, i);
 	struct db_value out = { .type = type_of(sqlite3_value_type(v)) };
-	const char *p;
+	const char *p = "";
 
 	switch (out.type) {
 	case DB_NULL:
@@ -202,15 +208,17 @@ db_col(struct db_stmt *st, int i)
 		break;
 	case DB_TEXT:
 		p = (const char *)sqlite3_value_text(v);
-		out.bytes = slice_of(p ? p : "",
-		    (size_t)sqlite3_value_bytes(v));
+		out.bytes = slice_of(p, (size_t)sqlite3_value_bytes(v));
+		st->db->nomem |= !p;
 		break;
 	case DB_BLOB:		/* SQLite gives NULL for one of no bytes */
 		p = sqlite3_value_blob(v);
-		out.bytes = slice_of(p ? p : "",
-		    (size_t)sqlite3_value_bytes(v));
+		out.bytes = slice_of(p, (size_t)sqlite3_value_bytes(v));
+		st->db->nomem |= !p && out.bytes.len > 0;
 		break;
 	}
+	if (!p)
+		out.bytes = slice_of("", 0);
 	return out;
 }
 
@@ -237,6 +245,10 @@ db_col_text(struct db_stmt *st, int i)
 {
 	const char *p = (const char *)sqlite3_column_text(st->h, i);
 
+	if (!p && sqlite3_errcode(st->db->h) == SQLITE_NOMEM) {
+		st->db->nomem = true;
+		return (struct slice){ NULL, 0 };
+	}
 	return slice_of(p, (size_t)sqlite3_column_bytes(st->h, i));
 }
 

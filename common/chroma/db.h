@@ -19,6 +19,7 @@ struct db {
 	struct sqlite3 *h;
 	const char *name;	/* of the file, for messages; borrowed */
 	int64_t batch_ms;	/* start of the read now under way; see below */
+	bool nomem;		/* for a value: the next step or exec fails */
 };
 
 /* How a file is opened.  None of these changes a byte of it. */
@@ -75,7 +76,8 @@ struct db_value {
 
 /* Columns count from 0.  Slices are valid until the next step or reset; text
  * of a column is its bytes whatever they are; a text or blob of no bytes is
- * not absent. */
+ * not absent.  Where memory runs out a value is absent or empty, and the next
+ * db_step() or db_exec() fails. */
 struct db_value db_col(struct db_stmt *st, int i);
 enum db_type db_col_type(struct db_stmt *st, int i);
 int64_t db_col_i64(struct db_stmt *st, int i);

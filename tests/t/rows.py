@@ -5,6 +5,8 @@ rows.py compare DIR STREAM [WHERE [odd]]
     the stream (JSONL) holds exactly the rows of the log that the SQL condition
     chooses, and its begin record what the tables say; only rows of no collection
     have raw, others too where there are odd ones
+rows.py every DIR STREAM BASE64 COLUMNS
+    the same of two streams, and of what --columns printed
 rows.py part DIR PART [NAME]
     the seq_ids that are committed, pending or prunable, a line each
 rows.py columns DIR [WHERE]
@@ -13,6 +15,7 @@ rows.py columns DIR [WHERE]
 import base64
 import collections
 import io
+import itertools
 import json
 import pickle
 import sqlite3
@@ -278,7 +281,18 @@ def part(path, which, name=None):
             print(seq_id)
 
 
-def columns(path, where="1"):
+def every(path, stream, base64_stream, printed):
+    compare(path, stream)
+    compare(path, base64_stream)
+    out = io.StringIO()
+    columns(path, to=out)
+    with open(printed, encoding="ascii", newline="") as f:
+        for n, (got, want) in enumerate(itertools.zip_longest(
+                f, io.StringIO(out.getvalue())), 1):
+            assert got == want, "columns, line %d:\n%s%s" % (n, got, want)
+
+
+def columns(path, where="1", to=sys.stdout):
     """chromadb-ops 0.1.5, chroma_ops/wal.py, export_wal()"""
     db = sqlite3.connect("file:%s/chroma.sqlite3?mode=ro" % path, uri=True)
     for row in rows(db, where):
@@ -288,9 +302,9 @@ def columns(path, where="1"):
                 data[col] = base64.b64encode(row[i]).decode()
             else:
                 data[col] = row[i]
-        sys.stdout.write(json.dumps(data) + "\n")
+        to.write(json.dumps(data) + "\n")
 
 
 if __name__ == "__main__":
-    {"compare": compare, "part": part, "columns": columns}[sys.argv[1]](
-        *sys.argv[2:])
+    {"compare": compare, "every": every, "part": part,
+     "columns": columns}[sys.argv[1]](*sys.argv[2:])

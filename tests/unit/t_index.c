@@ -500,6 +500,28 @@ test_damages(void)
 	}
 }
 
+/* More links than there is room for, of which each would be good. */
+static void
+test_link_count(void)
+{
+	struct index_dir d;
+	struct index_scan s;
+	struct maker m;
+	struct err e;
+	char *p;
+	int n;
+
+	for (n = MAX_M0; n <= MAX_M0 + 1; n++) {
+		make(&m, 5, 1);
+		p = m.file[INDEX_LEVEL0].p + ELEMENT;
+		p[0] = (char)n;
+		memset(p + 4, 0, LABEL_AT - 4);
+		write_out(&m);
+		ok(look(&d, &s, &e) == 0 &&
+		    s.bad_links == (uint64_t)(n > MAX_M0), "%d links", n);
+	}
+}
+
 static void
 test_pickles(void)
 {
@@ -595,6 +617,7 @@ main(void)
 	test_healthy();
 	test_absent();
 	test_damages();
+	test_link_count();
 	test_pickles();
 	test_absurd();
 	close(dirfd_of);

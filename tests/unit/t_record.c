@@ -126,14 +126,14 @@ static const struct {
 	    W "\"embedding\":\"AAAAAA==\"}", true },
 	{ "{\"seq_id\":1,\"type\":\"wal\"}", W "\"seq_id\":1}", true },
 	{ W "\"id\":\"a\",\"seq_id\":1}", W "\"seq_id\":1,\"id\":\"a\"}",
-	    false },
+	    true },
 	{ W "\"uri\":null,\"id\":\"a\",\"tenant\":\"t\"}",
-	    W "\"tenant\":\"t\",\"id\":\"a\",\"uri\":null}", false },
+	    W "\"tenant\":\"t\",\"id\":\"a\",\"uri\":null}", true },
 	{ W "\"seq_id\":1,\"unknown\":[{}]}", W "\"seq_id\":1}", false },
 	{ W "\"\":0,\"seq_id\":1}", W "\"seq_id\":1}", false },
 	{ W "\"Seq_id\":2,\"seq_id\":1,\"seq_idx\":3}", W "\"seq_id\":1}",
 	    false },
-	{ W "\"type\":\"wal\"}", "{\"type\":\"wal\"}", false },
+	{ "{\"type\":\"w\\u0061l\",\"seq_id\":1}", W "\"seq_id\":1}", true },
 };
 
 static void
@@ -207,6 +207,8 @@ static const struct {
 	{ W "\"metadata\":\"{}\"}", "metadata: neither an object nor null" },
 	{ W "\"raw\":null}", "raw: not an object" },
 	{ W "\"raw\":\"\"}", "raw: not an object" },
+	{ W "\"type\":\"wal\"}", "\"type\" stands twice" },
+	{ W "\"x\":1,\"typ\\u0065\":\"end\"}", "\"type\" stands twice" },
 	{ W "\"seq_id\":1,\"seq_id\":1}", "\"seq_id\" stands twice" },
 	{ W "\"document\":\"a\",\"docu\\u006dent\":\"b\"}",
 	    "\"document\" stands twice" },
@@ -289,7 +291,8 @@ test_embeddings(void)
 {
 	static const uint8_t nan[] = { 0, 0, 0x80, 0x3f, 0, 0, 0xc0, 0x7f };
 	struct record r = { .type = RECORD_WAL, .has = FIELD_EMBEDDING,
-	    .embedding = nan, .dim = 2 };
+	    .embedding = nan, .dim = 2 }, back;
+	struct err e;
 
 	ok(encodes_to(&r, W "\"embedding\":\"AACAPwAAwH8=\"}"),
 	    "NaN makes it base64");
@@ -297,6 +300,10 @@ test_embeddings(void)
 	ok(encodes_to(&r, W "\"embedding\":[1]}"), "without, an array");
 	r.form = EMBEDDING_BASE64;
 	ok(encodes_to(&r, W "\"embedding\":\"AACAPw==\"}"), "base64 if told");
+	ok(decode(W "\"embedding\":\"AACAPw==\"}", FIELD_ALL, &back, &e) == 0
+	    && back.form == EMBEDDING_BASE64, "  is read as a choice of form");
+	ok(decode(W "\"embedding\":\"AACAPwAAwH8=\"}", FIELD_ALL, &back, &e)
+	    == 0 && back.form == EMBEDDING_ARRAY, "  but not where NaN is one");
 	r.dim = 0;
 	ok(encodes_to(&r, W "\"embedding\":\"\"}"), "empty base64");
 }
@@ -318,6 +325,8 @@ static const struct {
 	{ "{\"type\":\"wall\"}", false, RECORD_OTHER },
 	{ "{\"type\":\"\"}", false, RECORD_OTHER },
 	{ "{\"type\":\"a\\\"b\"}", false, RECORD_OTHER },
+	{ "{\"type\":\"w\\u0061l\"}", false, RECORD_WAL },
+	{ "{\"type\":\"w\\u0061l", false, -1 },
 	{ "{ \"type\": \"wal\" }", false, RECORD_WAL },
 	{ "{\"id\":\"a\",\"type\":\"wal\"}", false, RECORD_WAL },
 	{ "{\"x\":{\"type\":\"end\"},\"type\":\"wal\"}", false, RECORD_WAL },

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "chroma/select.h"
+#include "stream/json.h"
 
 #include "../scratch.h"
 #include "../tap.h"
@@ -272,6 +273,10 @@ static const struct {
 	{ "'" TIME "', 3, " IN_A ", 'x', NULL, NULL, x'7b7d'", POISON_TYPE,
 	    HEAD_A AT ",\"operation\":\"DELETE\",\"id\":\"x\"",
 	    "\"metadata\":{\"blob\":\"e30=\"}" },
+	{ "'" TIME "', 3, CAST(" IN_A " AS BLOB), 'x', NULL, NULL, '{}'",
+	    POISON_TYPE, "{\"type\":\"wal\",\"seq_id\":1" AT
+	    ",\"operation\":\"DELETE\",\"id\":\"x\",\"metadata\":{}",
+	    "\"topic\":{\"blob\":\"cGVyc2lz" },
 	{ "'" TIME "', 3, NULL, 'x', NULL, NULL, '{}'", POISON_TYPE,
 	    "{\"type\":\"wal\",\"seq_id\":1" AT ",\"operation\":\"DELETE\","
 	    "\"id\":\"x\",\"metadata\":{}", "\"topic\":null" },
@@ -379,6 +384,44 @@ test_rows(void)
 	buf_release(&mem);
 	buf_release(&line);
 	record_memory_release(&rm);
+}
+
+/* Metadata as deep as a line may be with it, and a level deeper: then only
+ * raw has it, as a string. */
+static void
+test_depth(void)
+{
+	struct wal_row row = { 0 };
+	struct buf mem = { 0 }, text = { 0 }, line = { 0 };
+	struct record_memory rm = { 0 };
+	enum wal_poison poison;
+	struct record r, back;
+	struct err e;
+	int deeper, i;
+
+	for (deeper = 0; deeper < 2; deeper++) {
+		buf_reset(&text);
+		buf_adds(&text, "{\"k\":");
+		for (i = 2; i < JSON_DEPTH_MAX + deeper; i++)
+			buf_addc(&text, '[');
+		for (i = 2; i < JSON_DEPTH_MAX + deeper; i++)
+			buf_addc(&text, ']');
+		buf_addc(&text, '}');
+		row.col[WAL_METADATA] = (struct db_value){ .type = DB_TEXT,
+		    .bytes = buf_slice(&text) };
+		line.len = 0;
+		ok(wal_record(&row, &r, &mem, &poison, &e) == 0 &&
+		    ((r.has & FIELD_METADATA) == 0) == (deeper > 0),
+		    "metadata %d deep: %s", JSON_DEPTH_MAX - 1 + deeper,
+		    wal_poison_what(poison));
+		record_to_json(&r, &line);
+		ok(record_from_json(buf_slice(&line), FIELD_ALL, &back, &rm,
+		    &e) == 0, "  as a line");
+	}
+	record_memory_release(&rm);
+	buf_release(&mem);
+	buf_release(&text);
+	buf_release(&line);
 }
 
 /* A topic of the user's own, as Chroma up to 0.4.24 allows: nothing is wrong,
@@ -608,6 +651,7 @@ int
 main(void)
 {
 	test_rows();
+	test_depth();
 	test_own_topic();
 	test_columns();
 	test_ranges();
