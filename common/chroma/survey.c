@@ -438,6 +438,27 @@ survey_fragmentation(const struct survey_collection *sc)
 	return n ? (double)survey_deleted(sc) / (double)n : 0;
 }
 
+uint64_t
+survey_index_bytes(const struct survey_collection *sc)
+{
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < INDEX_FILES; i++)
+		n += sc->dir.size[i];
+	return n;
+}
+
+bool
+survey_wal_gap(const struct survey_collection *sc, uint64_t *gap)
+{
+	const struct watermark *m = &sc->col->metadata, *v = &sc->col->vector;
+	uint64_t h = v->source == WATERMARK_NONE ? 0 : v->seq_id;
+
+	*gap = m->seq_id > h ? m->seq_id - h : 0;
+	return m->source != WATERMARK_NONE;
+}
+
 /* ---- in words ---- */
 
 static void ATTR_PRINTF(4, 5)

@@ -89,4 +89,11 @@ void survey_release(struct survey *s);
 uint64_t survey_deleted(const struct survey_collection *sc);
 double survey_fragmentation(const struct survey_collection *sc);
 
+/* Bytes of the five files of its index, apparent. */
+uint64_t survey_index_bytes(const struct survey_collection *sc);
+
+/* M - H: how many numbers of the log (of all collections) the index is behind.
+ * false if there is no M. */
+bool survey_wal_gap(const struct survey_collection *sc, uint64_t *gap);
+
 #endif

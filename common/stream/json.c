@@ -546,78 +546,66 @@ plain_run(const char *p, size_t n, bool ascii)
 	return i;
 }
 
-void
-json_put_string(struct buf *b, struct slice text)
+/* One character that is not ASCII, or one byte that is no character. */
+static size_t
+put_wide(struct buf *b, const char *p, size_t n, bool ascii)
+{
+	uint32_t code;
+	bool surrogate;
+	size_t len = utf8_sequence(p, n, &code, &surrogate);
+
+	if (ascii && (len == 0 || surrogate)) {
+		buf_addf(b, "\\udc%02x", (unsigned char)*p);
+		return 1;
+	}
+	if (len == 0)
+		buf_adds(b, "\xef\xbf\xbd");	/* U+FFFD */
+	else if (ascii && code >= 0x10000)
+		buf_addf(b, "\\u%04x\\u%04x",
+		    0xd800 + ((code - 0x10000) >> 10),
+		    0xdc00 + ((code - 0x10000) & 0x3ff));
+	else if (ascii || surrogate)
+		buf_addf(b, "\\u%04x", code);
+	else
+		buf_add(b, p, len);
+	return len ? len : 1;
+}
+
+static void
+put_quoted(struct buf *b, struct slice text, bool ascii)
 {
 	const char *p = text.p;
 	size_t n = text.len, run;
-	uint32_t code;
-	bool surrogate;
 
 	buf_addc(b, '"');
-	while (n > 0) {
-		run = plain_run(p, n, false);
+	for (;;) {
+		run = plain_run(p, n, ascii);
 		buf_add(b, p, run);
 		p += run;
 		n -= run;
 		if (n == 0)
 			break;
-		if (!(*p & 0x80)) {
-			put_escape(b, (unsigned char)*p);
-			p++;
-			n--;
-			continue;
-		}
-		run = utf8_sequence(p, n, &code, &surrogate);
-		if (surrogate)
-			buf_addf(b, "\\u%04x", code);
-		else if (run == 0)
-			buf_adds(b, "\xef\xbf\xbd");	/* U+FFFD */
+		run = 1;
+		if (*p & 0x80)
+			run = put_wide(b, p, n, ascii);
 		else
-			buf_add(b, p, run);
-		p += run ? run : 1;
-		n -= run ? run : 1;
+			put_escape(b, (unsigned char)*p);
+		p += run;
+		n -= run;
 	}
 	buf_addc(b, '"');
 }
 
 void
+json_put_string(struct buf *b, struct slice text)
+{
+	put_quoted(b, text, false);
+}
+
+void
 json_put_ascii(struct buf *b, struct slice text)
 {
-	const char *p = text.p;
-	size_t n = text.len, run;
-	uint32_t code;
-	bool surrogate;
-
-	buf_addc(b, '"');
-	while (n > 0) {
-		run = plain_run(p, n, true);
-		buf_add(b, p, run);
-		p += run;
-		n -= run;
-		if (n == 0)
-			break;
-		if (!(*p & 0x80)) {
-			put_escape(b, (unsigned char)*p);
-			p++;
-			n--;
-			continue;
-		}
-		run = utf8_sequence(p, n, &code, &surrogate);
-		if (run == 0 || surrogate) {
-			buf_addf(b, "\\udc%02x", (unsigned char)*p);
-			run = 1;
-		} else if (code >= 0x10000) {
-			buf_addf(b, "\\u%04x\\u%04x",
-			    0xd800 + ((code - 0x10000) >> 10),
-			    0xdc00 + ((code - 0x10000) & 0x3ff));
-		} else {
-			buf_addf(b, "\\u%04x", code);
-		}
-		p += run;
-		n -= run;
-	}
-	buf_addc(b, '"');
+	put_quoted(b, text, true);
 }
 
 bool

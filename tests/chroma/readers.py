@@ -69,8 +69,8 @@ def main():
     wrong = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        for name, command in (("walexport", WALEXPORT + [path]),
-                              ("info", ["chroma-info", "--jsonl", path])):
+        info = ("info", ["chroma-info", "--jsonl", path])
+        for name, command in (("walexport", WALEXPORT + [path]), info, info, info):
             status, lines, errors = run(command)
             bad = judge_log(status, lines) if name == "walexport" else \
                 judge_info(status, lines, server)

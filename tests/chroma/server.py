@@ -218,7 +218,9 @@ def main():
         pending = Client(server.client, "pending", seed, {"hnsw:sync_threshold": 1000000})
         for _ in range(PENDING // 100):
             pending.add(100)
-        client = Client(server.client, "docs", seed + 1)
+        # and this one's index is written, and its log purged, every few calls
+        client = Client(server.client, "docs", seed + 1,
+                        {"hnsw:sync_threshold": 100, "hnsw:batch_size": 50})
         for _ in range(PRELOAD // 100):
             client.add(100)
         client.work(1)
