@@ -60,7 +60,7 @@ collect(int fd, int depth, struct buf *inodes)
 static int
 holds(int procfd, const char *pid, const struct inode *in, size_t n)
 {
-	char path[NUM_DIGITS_MAX + 16];
+	char path[300];		/* room for any name */
 	struct dirent *d;
 	struct stat st;
 	int fd, found = 0;
@@ -90,7 +90,7 @@ holds(int procfd, const char *pid, const struct inode *in, size_t n)
 static void
 name_holder(int procfd, const char *pid, struct holder *h)
 {
-	char path[NUM_DIGITS_MAX + 16];
+	char path[300];		/* room for any name */
 	ssize_t n = 0;
 	int fd;
 

@@ -119,7 +119,7 @@ void json_bool(struct jsonw *w, const char *key, bool v);
 void json_null(struct jsonw *w, const char *key);
 /* text is JSON already. */
 void json_raw(struct jsonw *w, const char *key, struct slice text);
-/* The shortest decimal that reads back to v, with a point or an exponent;
+/* v with the fewest digits from 15 up that read back to it, and with a point;
  * null if v is not finite. */
 void json_double(struct jsonw *w, const char *key, double v);
 /* v with at most the given digits behind the point. */

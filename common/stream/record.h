@@ -79,9 +79,8 @@ struct record {
 	struct slice document, uri;	/* p NULL where the field is null */
 	struct slice metadata;		/* JSON text */
 	struct slice raw;		/* JSON text, see chroma-stream(5) */
-	bool exact;			/* record_from_json(): nothing in the
-					 * line but what the fields say, in
-					 * order; see there */
+	bool exact;			/* record_from_json(): the line has no
+					 * member but these fields and type */
 };
 
 /* Memory that a decoded record points into. */

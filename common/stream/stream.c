@@ -108,7 +108,9 @@ next_frame(struct stream_in *s, struct item *item, struct err *e)
 	*item = (struct item){ .binary = true };
 	n = in_peek(&s->in, FRAME_HEAD, &p, e);
 	/* streams may follow one another, each with its magic */
-	if (n == FRAME_HEAD && memcmp(p, FRAME_MAGIC, FRAME_MAGIC_LEN) == 0) {
+	if (n == FRAME_HEAD && memcmp(p, FRAME_MAGIC, 4) == 0) {
+		if (frame_magic(p, (size_t)n, e) < 0)
+			return -2;
 		in_skip(&s->in, FRAME_MAGIC_LEN);
 		n = in_peek(&s->in, FRAME_HEAD, &p, e);
 	}

@@ -64,8 +64,9 @@ for op in read open alloc; do
 	    chroma-walexport --prunable $D
 done
 for op in alloc write; do
-	ok "walexport -z: $op" fault $op all.jsonl.zst chroma-walexport -z $D
-	ok "walexport -b: $op" fault $op -p all.bin chroma-walexport -b $D
+	ok "walexport -z: $op" fault $op -w all.jsonl.zst \
+	    chroma-walexport -z $D
+	ok "walexport -b: $op" fault $op -p -w all.bin chroma-walexport -b $D
 done
 fingerprint p >after.fp
 fingerprint frames >after.frames

@@ -193,6 +193,21 @@ ok 'which SQLite reads' [ "$(cp -a stray see && sqlite3 see/chroma.sqlite3 \
     'SELECT id FROM embeddings_queue WHERE seq_id = 269')" = other ]
 reads 'rollback mode and a -wal' stray other.jsonl
 
+# ---- a database that is a link ----
+
+# SQLite looks for journals beside the file itself
+mkdir linked linkwal linkhot
+cp -a $D real
+for pair in real:linked frames:linkwal hot:linkhot; do
+	cp -a ${pair%:*}/*-* "${pair#*:}"
+	rm -f "${pair#*:}"/chroma.sqlite3-*
+	ln -s "../${pair%:*}/chroma.sqlite3" "${pair#*:}/chroma.sqlite3"
+done
+reads 'a linked database' linked all.jsonl
+reads 'a linked database, frames beside the file' linkwal other.jsonl
+fails 'a linked database, a hot journal beside the file' 4 'linkhot/chroma.sqlite3: a transaction was interrupted and left a journal; start Chroma once, which rolls it back, or read a recovered copy with --tmpdir=DIR' linkhot
+reads 'a linked database, a hot journal, --tmpdir' linkhot all.jsonl --tmpdir="$tmp"
+
 # ---- read-only ----
 
 mkdir ro

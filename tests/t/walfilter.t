@@ -389,6 +389,21 @@ for f in flip*; do
 done
 ok "one bit flipped is always seen$bad" [ -z "$bad" ]
 
+# two whole frames that changed places
+python3 - <<'END'
+data = open("all.bin", "rb").read()
+frames, at = [], 8
+while at < len(data):
+    end = at + 12 + int.from_bytes(data[at:at + 4], "little")
+    frames.append(data[at:end])
+    at = end
+frames[5], frames[6] = frames[6], frames[5]
+open("swapped.bin", "wb").write(data[:8] + b"".join(frames))
+END
+run chroma-walfilter swapped.bin
+status_is 'two frames that changed places: status' 3
+ok 'two frames that changed places: message' grep -qx 'chroma-walfilter: swapped.bin:+[0-9]*: the checksum over the stream does not match: records are missing or changed' err
+
 head -c 3000 all.jsonl.zst >cut.zst
 broken 'a cut zstd stream' 'cut.zst: ends in the middle of a zstd frame: truncated' cut.zst all.jsonl
 head -c 3 all.jsonl.zst >cut.zst
