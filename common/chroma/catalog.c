@@ -6,20 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "stream/json.h"
 #include "stream/stream.h"
 
-/* Text of a column for good; NULL stays NULL.  *bad: no memory. */
+/* Text of a column for good; NULL stays NULL.  What is not UTF-8 becomes '?':
+ * names go into streams.  *bad: no memory. */
 static const char *
 keep(struct catalog *c, struct db_stmt *st, int i, bool *bad)
 {
 	struct slice s = db_col_text(st, i);
+	size_t k;
 	char *p;
 
 	if (!s.p)
 		return NULL;
 	p = arena_copy(&c->arena, s.p, s.len);
 	*bad |= !p;
+	if (p && !utf8_valid(p, s.len))
+		for (k = 0; k < s.len; k++)
+			if (p[k] & 0x80)
+				p[k] = '?';
 	return p;
 }
 

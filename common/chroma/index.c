@@ -152,6 +152,11 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
 	int i, missing = -1, files = 0;
 
 	*d = (struct index_dir){ .fd = -1 };
+	if (!*segment || *segment == '.' || strchr(segment, '/')) {
+		err_data(&d->fault, "segment id '%.80s' names no directory",
+		    segment);
+		return 0;
+	}
 	d->fd = openat(dirfd, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0) {
 		if (errno == ENOENT)

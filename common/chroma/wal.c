@@ -481,35 +481,31 @@ name_topic(struct slice topic, struct record *r)
 	}
 }
 
-int
-wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
-    enum wal_poison *poison, struct err *e)
+static void
+take_operation(const struct db_value *v, struct record *r,
+    enum wal_poison *poison)
 {
-	const struct db_value *op = &row->col[WAL_OPERATION];
-	const struct db_value *md = &row->col[WAL_METADATA];
-	struct parts parts = { 0 };
-	struct span raw = { 0 };
-	bool own_topic = false;
-	struct slice topic;
-	int64_t ms;
-
-	*poison = POISON_NONE;
-	*r = (struct record){ .type = RECORD_WAL, .has = FIELD_SEQ_ID,
-	    .seq_id = row->col[WAL_SEQ_ID].i, .operation = OPERATION_NONE };
-	buf_reset(mem);
-	if (op->type == DB_INTEGER && op->i >= 0 && op->i <= OPERATION_DELETE) {
-		r->operation = (enum operation)op->i;
+	if (v->type == DB_INTEGER && v->i >= 0 && v->i <= OPERATION_DELETE) {
+		r->operation = (enum operation)v->i;
 		r->has |= FIELD_OPERATION;
 	} else {
-		note(poison, op->type == DB_INTEGER && op->i == 4 ?
+		note(poison, v->type == DB_INTEGER && v->i == 4 ?
 		    POISON_MARKER : POISON_OPERATION);
 	}
-	topic = plain_text(&row->col[WAL_TOPIC], poison);
+}
+
+/* Topic, created_at and id.  Whether the topic is one that a collection of
+ * its own has, which the record's names alone do not give back. */
+static bool
+take_texts(const struct wal_row *row, struct record *r,
+    enum wal_poison *poison)
+{
+	struct slice topic = plain_text(&row->col[WAL_TOPIC], poison);
+	size_t head = strlen(TOPIC_HEAD);
+	int64_t ms;
+
 	if (row->collection) {
 		name_collection(row, r);
-		own_topic = topic.p && memcmp(topic.p, TOPIC_HEAD,
-		    topic.len < strlen(TOPIC_HEAD) ? topic.len :
-		    strlen(TOPIC_HEAD)) != 0;
 	} else {
 		note(poison, POISON_TOPIC);
 		name_topic(topic, r);
@@ -523,6 +519,35 @@ wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
 	r->id = plain_text(&row->col[WAL_ID], poison);
 	if (r->id.p)
 		r->has |= FIELD_ID;
+	return row->collection && topic.p && (topic.len < head ||
+	    memcmp(topic.p, TOPIC_HEAD, head) != 0);
+}
+
+static void
+set_part(struct record *r, unsigned field, struct slice *to,
+    const struct buf *mem, struct span s)
+{
+	if (!s.there)
+		return;
+	*to = resolve(mem, s);
+	r->has |= field;
+}
+
+int
+wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
+    enum wal_poison *poison, struct err *e)
+{
+	const struct db_value *md = &row->col[WAL_METADATA];
+	struct parts parts = { 0 };
+	struct span raw = { 0 };
+	bool own_topic;
+
+	*poison = POISON_NONE;
+	*r = (struct record){ .type = RECORD_WAL, .has = FIELD_SEQ_ID,
+	    .seq_id = row->col[WAL_SEQ_ID].i, .operation = OPERATION_NONE };
+	buf_reset(mem);
+	take_operation(&row->col[WAL_OPERATION], r, poison);
+	own_topic = take_texts(row, r, poison);
 	take_vector(row, r, poison);
 	if (md->type != DB_NULL && plain_text(md, poison).p &&
 	    split_metadata(md->bytes, mem, &parts, poison) < 0) {
@@ -533,22 +558,10 @@ wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
 		raw = put_raw(row, mem);
 	if (!buf_ok(mem))
 		return err_nomem(e);
-	if (parts.document.there) {
-		r->document = resolve(mem, parts.document);
-		r->has |= FIELD_DOCUMENT;
-	}
-	if (parts.uri.there) {
-		r->uri = resolve(mem, parts.uri);
-		r->has |= FIELD_URI;
-	}
-	if (parts.metadata.there) {
-		r->metadata = resolve(mem, parts.metadata);
-		r->has |= FIELD_METADATA;
-	}
-	if (raw.there) {
-		r->raw = resolve(mem, raw);
-		r->has |= FIELD_RAW;
-	}
+	set_part(r, FIELD_DOCUMENT, &r->document, mem, parts.document);
+	set_part(r, FIELD_URI, &r->uri, mem, parts.uri);
+	set_part(r, FIELD_METADATA, &r->metadata, mem, parts.metadata);
+	set_part(r, FIELD_RAW, &r->raw, mem, raw);
 	return 0;
 }
 

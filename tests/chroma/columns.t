@@ -22,7 +22,7 @@ for version in $CHROMAS; do
 	run chroma-walexport --quiet --columns new/db
 	status_is "$version: chroma-walexport --columns" 0
 	same "$version: the same bytes" by-chops.jsonl out
-	rm -r new by-chops.jsonl
+	rm -rf new by-chops.jsonl
 done
 
 done_testing

@@ -122,6 +122,8 @@ def chops(db, info):
         con.execute("DELETE FROM embeddings_queue WHERE topic NOT IN (%s)"
                     % ",".join("?" * len(mine)),
                     ["persistent://default/default/" + c["id"] for c in mine])
+        con.execute("UPDATE collections SET name = id WHERE id NOT IN (%s)"
+                    % ",".join("?" * len(mine)), [c["id"] for c in mine])
     with contextlib.redirect_stdout(io.StringIO()):
         said = db_info(db)
         wal = {name: n for name, _topic, n in info_wal(db)}
@@ -150,7 +152,7 @@ def chops(db, info):
                           ("not in index", c["not_in_index"], s["wal_gap"]),
                           ("fragmentation", round(100 * index["fragmentation"], 1),
                            round(s["fragmentation_level"], 1))]
-        if sum(o["name"] == name for o in collections) == 1 and index["pickle"]:
+        if index["pickle"]:
             h = _get_hnsw_details(con, db, name, verbose=True)
             pairs += [(k, c[k], h[v]) for k, v in (
                 ("space", "space"), ("ef_construction", "construction_ef"), ("M", "m"),

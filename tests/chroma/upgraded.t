@@ -10,7 +10,7 @@ vary
 make_dir upgraded new "$seed" "$dim" 0.4.24 0.6.3
 cp -r new older
 check_reading "0.4.24 to 0.6.3" new 0.6.3
-rm -r new
+rm -rf new
 mv older new
 ok "upgraded: by 1.5.9" with 1.5.9 "$T_DIR/data/persist/make.py" new \
     "$((seed + 2))" "$dim" --upgrade
