@@ -280,15 +280,21 @@ walfilter(const struct config *cf, struct stream_in *si,
 	struct record_memory m = { 0 };
 	struct buf line = { 0 };
 	struct record r;
+	bool ending = false;	/* an end came, and goes out when nothing
+				 * damaged follows it */
 	int bad = 0;
 
 	for (; got > 0 && !bad; got = bad ? 0 : stream_next(si, item, e)) {
 		if (item->type == RECORD_BEGIN) {
-			bad = begin(cf, si, item, so, e) < 0;
+			if (ending && !cf->count)
+				bad = stream_put_end(so, e) < 0;
+			ending = false;
+			if (!bad)
+				bad = begin(cf, si, item, so, e) < 0;
 			continue;
 		}
 		if (item->type == RECORD_END) {
-			bad = !cf->count && stream_put_end(so, e) < 0;
+			ending = true;
 			continue;
 		}
 		if (so->total == cf->limit)
@@ -305,8 +311,8 @@ walfilter(const struct config *cf, struct stream_in *si,
 			bad = stream_put_item(so, si, item, e) < 0;
 		progress_update(si->total);
 	}
-	/* stopped by the limit inside a stream, or plain: end it */
-	if (!bad && got >= 0 && !cf->count && (got > 0 || cf->plain))
+	/* stopped by the limit inside a stream, or plain: end it as well */
+	if (!bad && got >= 0 && !cf->count && (got > 0 || cf->plain || ending))
 		bad = stream_put_end(so, e) < 0;
 	record_memory_release(&m);
 	buf_release(&line);

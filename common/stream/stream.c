@@ -118,6 +118,10 @@ next_frame(struct stream_in *s, struct item *item, struct err *e)
 		return (int)n;
 	if (n < FRAME_HEAD)
 		goto truncated;
+	if (*p == '{' && !s->open) {
+		err_data(e, "a JSONL stream behind a binary one: use one form");
+		return -2;
+	}
 	size = frame_size(p, e);
 	if (size < 0)
 		return -2;

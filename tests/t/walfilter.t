@@ -571,4 +571,52 @@ misused "--embedding: 'x' is none of array, base64, none" \
 refuses 4 'not-there: No such file or directory' chroma-walfilter not-there
 refuses 4 'p is a directory; a stream is a file' chroma-walfilter p
 
+# ---- what comes behind a complete stream ----
+printf '%s\n' '{"type":"begin","stream":"wal","version":1}' \
+    '{"type":"wal","seq_id":1}' '{"type":"end","records":1}' >whole
+{ cat whole; printf 'rubbish\n'; } >spoilt
+run chroma-walfilter spoilt
+status_is 'rubbish behind the end' 3
+err_is 'rubbish behind the end: said' <<!
+chroma-walfilter: spoilt:4: byte 1: expected '{'
+!
+out_is 'and no end goes out, so that what follows refuses too' <<!
+{"type":"begin","stream":"wal","version":1}
+{"type":"wal","seq_id":1}
+!
+chroma-walfilter -b whole >whole.bin
+cat whole.bin whole >mixed
+run chroma-walfilter mixed
+status_is 'JSONL behind binary' 3
+err_is 'JSONL behind binary: said' <<!
+chroma-walfilter: mixed:+$(stat -c %s whole.bin): a JSONL stream behind a binary one: use one form
+!
+printf '%s\n' '{"type":"begin","stream":"wal","version":1}' \
+    '{"type":"wal","type":"end","seq_id":1}' '{"type":"end","records":1}' >twice
+run chroma-walfilter twice
+status_is 'a record of two types' 3
+err_is 'a record of two types: said' <<!
+chroma-walfilter: twice:2: "type" stands twice
+!
+printf '%s\n' '{"type":"begin","stream":"wal","version":1,"source":{"collections":[{"id":"i","name":"a","tenant":"t","database":"d"}]}}' \
+    '{"type":"wal","collection":"a","seq_id":1}' '{"type":"end","records":1}' >named
+run chroma-walfilter --count -c typo named
+status_is '--count looks at names too' 2
+run chroma-walfilter --count -c t/d/a named
+status_is '--count of a name that is there' 0
+printf '%s\n' '{"type":"begin","stream":"wal","version":2}' '{"type":"end","records":0}' >newer
+run chroma-walfilter --count newer
+status_is '--count refuses what is newer' 3
+err_is '--count refuses what is newer: said' <<!
+chroma-walfilter: newer: records of version 2; this program reads version 1
+!
+printf '%s\n' '{"type":"begin","stream":"wal","version":1}' \
+    '{"type":"wal","x":[1, 2],"embedding":[1, 2.50],"id":"a","y":"\u0041"}' \
+    '{"type":"end","records":1}' >extra
+run chroma-walfilter --embedding=base64 extra
+sed -n 2p out >line
+mv line out
+out_is 'a converted embedding changes nothing else' <<!
+{"type":"wal","x":[1, 2],"embedding":"AACAPwAAIEA=","id":"a","y":"\u0041"}
+!
 done_testing
