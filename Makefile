@@ -19,8 +19,8 @@
 #   make deps            install what is missing (apt-get), nothing if all is there
 #   make help            this text
 #
-# BUILD=release|debug|asan|tsan  V=1  WERROR=1  CC CFLAGS CPPFLAGS LDFLAGS
-# TEST_LONG=1 (slow tests too)  JOBS=N  PROVEFLAGS  T='tests/t/info.t …'
+#   BUILD=release|debug|asan|tsan  V=1  WERROR=1  CC CFLAGS CPPFLAGS LDFLAGS
+#   TEST_LONG=1 (slow tests too)  JOBS=N  PROVEFLAGS  T='tests/t/info.t ...'
 
 VERSION := 0.1.0
 BUILD   ?= release
@@ -155,19 +155,23 @@ $(pipes): $b/bin/chroma-%: pipelines/% pipelines/lib.bash
 	    $b/share/chromautils
 
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory all
 	$(Q)BUILD_DIR='$(CURDIR)/$b' bash tests/demo.sh
 
 check: deps
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory check-needs
 	$(Q)$(MAKE) --no-print-directory check-built
 
-check-built: $(bins) $(pipes) $(units) $(replays) $(tools)
+check-needs: $(bins) $(pipes) $(units) $(replays) $(tools)
+
+check-built: check-needs
 	$(Q)BUILD_DIR='$(CURDIR)/$b' BUILD='$(BUILD)' TEST_LONG='$(TEST_LONG)' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' $(units) $(T)
-.PHONY: check-built
+.PHONY: check-built check-needs
 
-check-chroma: deps
-	$(Q)$(MAKE) --no-print-directory $(bins) $(pipes) $(tools)
+check-chroma:
+	$(Q)bash tests/deps.sh chroma
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools)
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t

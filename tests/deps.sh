@@ -3,13 +3,15 @@
 # Install what building and testing need and the machine lacks: with apt-get
 # where that is possible, else one line says what to install.  Asks nothing,
 # and does nothing when all is there.
+#
+# deps.sh [chroma]: "chroma" also what the tests against real Chromas need.
 set -euo pipefail
 
 # command or header, and the Debian package that has it
 need_command='gcc:gcc make:make prove:perl jq:jq zstd:zstd sqlite3:sqlite3
     pkg-config:pkg-config strace:strace shellcheck:shellcheck mandoc:mandoc
-    groff:groff-base tar:tar python3:python3 xxd:xxd'
-need_header='sqlite3.h:libsqlite3-dev zstd.h:libzstd-dev'
+    groff:groff-base tar:tar python3:python3'
+need_header='stdio.h:libc6-dev sqlite3.h:libsqlite3-dev zstd.h:libzstd-dev'
 missing=()
 
 for pair in $need_command; do
@@ -19,7 +21,9 @@ for pair in $need_header; do
 	printf '#include <%s>\n' "${pair%%:*}" |
 	    "${CC:-cc}" -E -x c - >/dev/null 2>&1 || missing+=("${pair#*:}")
 done
-# groff-base has the mdoc macros' formatter but not always the macros
+if [ "${1:-}" = chroma ]; then
+	python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()
