@@ -60,7 +60,7 @@ put_sha256() {
 	local file=$1 dir name sum tmp
 	dir=$(dirname -- "$file")
 	name=$(basename -- "$file")
-	sum=$(sha256sum <"$file")
+	sum=$(sha256sum <"$file") || return 4
 	sum=${sum%% *}
 	tmp=$dir/.$name.sha256.chromautils-$$
 	if ! printf '%s  %s\n' "$sum" "$name" >"$tmp" || ! sync -- "$tmp" ||

@@ -84,7 +84,8 @@ sweep(int dirfd, const char *name)
 		    strncmp(d->d_name + 1 + n, TMP_MARK,
 		    strlen(TMP_MARK)) != 0)
 			continue;
-		fd = openat(dirfd, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(dirfd, d->d_name, O_RDONLY | O_NOFOLLOW |
+		    O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)

@@ -388,7 +388,7 @@ catalog_load_tables(struct catalog *c, struct db *db, struct err *e)
 	*c = (struct catalog){ 0 };
 	if (db_exec(db, "BEGIN", e) < 0)
 		return -1;
-	if (load_rows(c, db, e) < 0) {
+	if (load_rows(c, db, e) < 0 || db_version(db, &c->version, e) < 0) {
 		(void)!db_exec(db, "ROLLBACK", &ignored);
 		catalog_release(c);
 		return -1;

@@ -58,6 +58,7 @@ struct catalog {
 	size_t segments;
 	uint64_t newest;	/* greatest seq_id in the log; 0: empty */
 	uint64_t oldest;
+	int64_t version;	/* of the database then, see db_version() */
 	int automatically_purge;	/* 1, 0; -1: this era has no setting,
 					 * or no row says */
 	struct arena arena;

@@ -303,19 +303,6 @@ walk_next(struct walk *w, size_t n, bool *eof)
 	return p;
 }
 
-static void
-walk_skip(struct walk *w, uint64_t n)
-{
-	uint64_t have = w->end - w->start;
-
-	if (n <= have) {
-		w->start += (size_t)n;
-		return;
-	}
-	w->offset += n - have;
-	w->start = w->end = 0;
-}
-
 static int
 walk_open(struct walk *w, const struct index_dir *d, enum index_file f,
     size_t cap, struct err *e)
@@ -440,15 +427,18 @@ scan_links(const struct index_dir *d, struct index_scan *s, struct err *e)
 	uint64_t per_level = 4 + 4 * h->maxM, i, used = 0;
 	struct walk w;
 	struct err why;
+	int32_t enter_level = -1;
 	bool eof = false;
 	int r = 0;
 
 	s->max_level = h->cur_element_count ? 0 : -1;
-	if (walk_open(&w, d, INDEX_LINKS, CHUNK, e) < 0)
+	if (walk_open(&w, d, INDEX_LINKS, CHUNK + (size_t)per_level, e) < 0)
 		return -1;
 	for (i = 0; i < h->cur_element_count; i++) {
 		const char *p = walk_next(&w, 4, &eof);
+		int32_t level;
 		uint32_t n;
+		bool ok;
 
 		if (!p)
 			break;
@@ -461,10 +451,22 @@ scan_links(const struct index_dir *d, struct index_scan *s, struct err *e)
 			fault(&s->fault, &why, INDEX_LINKS);
 			break;
 		}
-		if ((int32_t)(n / per_level) > s->max_level)
-			s->max_level = (int32_t)(n / per_level);
-		walk_skip(&w, n);
-		used += 4 + (uint64_t)n;
+		level = (int32_t)(n / per_level);
+		if (level > s->max_level)
+			s->max_level = level;
+		if (i == h->enterpoint_node)
+			enter_level = level;
+		for (ok = true; n > 0; n -= (uint32_t)per_level) {
+			p = walk_next(&w, (size_t)per_level, &eof);
+			if (!p)
+				break;
+			ok &= links_ok(p, h->maxM, h->cur_element_count, i);
+			used += per_level;
+		}
+		if (n > 0)
+			break;
+		s->bad_links += !ok;
+		used += 4;
 	}
 	if (i < h->cur_element_count && !s->fault.status) {
 		if (eof) {
@@ -481,6 +483,13 @@ scan_links(const struct index_dir *d, struct index_scan *s, struct err *e)
 		    "without reason", (unsigned long long)d->size[INDEX_LINKS],
 		    (unsigned long long)used);
 		fault(&s->fault, &why, INDEX_LINKS);
+	}
+	if (r == 0 && !s->fault.status && h->cur_element_count > 0 &&
+	    (enter_level != h->maxlevel || s->max_level != h->maxlevel)) {
+		err_data(&why, "+52: level %d, entry point %u, but that element "
+		    "has level %d and the highest is %d: corrupt", h->maxlevel,
+		    h->enterpoint_node, enter_level, s->max_level);
+		fault(&s->fault, &why, INDEX_HEADER);
 	}
 	s->links_size = used;
 	walk_close(&w);

@@ -20,6 +20,9 @@
 
 #define COPY_TRIES 3
 #define COPY_HEAD "chromautils-"	/* and six characters */
+/* Never PERSIST_FILE: whoever calls a backup /tmp/chromautils-backup has one
+ * of those in it, and what lies here is unlinked. */
+#define COPY_FILE "private-copy.sqlite3"
 #define COPY_YOUNG_S 60
 #define LFS_HEAD "version https://git-lfs.github.com/"
 
@@ -176,6 +179,23 @@ look_inside(struct persist *pd, struct err *e)
 	return 0;
 }
 
+/* SQLite opens what lies beside the file without a look: a FIFO would make it
+ * wait for ever. */
+static int
+look_at_sides(const struct persist *pd, struct err *e)
+{
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(side_files) / sizeof(side_files[0]); i++)
+		if (beside(pd, side_files[i], &st) && st.st_mode &&
+		    !S_ISREG(st.st_mode))
+			return err_data(e, "%s%s is not a regular file: SQLite "
+			    "keeps its journals under that name; move it away",
+			    err_tail(pd->real), side_files[i]);
+	return 0;
+}
+
 /* ---- a private copy ---- */
 
 static int
@@ -213,7 +233,7 @@ copy_one(const struct persist *pd, const char *copy, const char *suffix,
 		err_nomem(e);
 		goto out;
 	}
-	from = open(src, O_RDONLY | O_CLOEXEC);
+	from = open(src, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (from < 0 && errno == ENOENT && *suffix) {
 		r = 0;
 		goto out;
@@ -328,7 +348,7 @@ sweep_copies(const char *tmp)
 		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
 		    st.st_mtime < time(NULL) - COPY_YOUNG_S &&
 		    flock(fd, LOCK_EX | LOCK_NB) == 0) {
-			snprintf(copy, sizeof(copy), "%s/" PERSIST_FILE, dir);
+			snprintf(copy, sizeof(copy), "%s/" COPY_FILE, dir);
 			unlink_files(copy);
 			rmdir(dir);
 		}
@@ -389,7 +409,7 @@ open_copy(struct persist *pd, const struct persist_options *opt,
 	lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock >= 0)
 		(void)flock(lock, LOCK_EX | LOCK_NB);
-	snprintf(copy, sizeof(copy), "%s/" PERSIST_FILE, dir);
+	snprintf(copy, sizeof(copy), "%s/" COPY_FILE, dir);
 	r = make_copy(pd, copy, e);
 	if (r == 0)
 		r = db_open(&pd->db, copy, pd->file, DB_PRIVATE, opt->wait_ms,
@@ -459,7 +479,8 @@ persist_open(struct persist *pd, const char *path,
 	int r;
 
 	*pd = (struct persist){ .dirfd = -1 };
-	if (find(pd, path, e) < 0 || look_inside(pd, e) < 0) {
+	if (find(pd, path, e) < 0 || look_inside(pd, e) < 0 ||
+	    look_at_sides(pd, e) < 0) {
 		persist_close(pd);
 		return -1;
 	}

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chroma/wal.h"
+
 /* Records counted in one read: some 5 ms. */
 #define COUNT_CHUNK 20000
 
@@ -72,7 +74,7 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 	const struct collection *col = NULL;
 	struct survey_collection *sc = NULL;
 	struct buf topic = { 0 };
-	int64_t next = INT64_MIN;
+	int64_t next = INT64_MIN, newest = (int64_t)s->catalog->newest;
 	struct db_stmt st;
 	int got = 1;
 
@@ -88,7 +90,10 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 			int64_t seq_id = db_col_i64(&st, 0);
 			struct slice t = db_col_text(&st, 1);
 
-			next = seq_id + 1;
+			if (seq_id < next) {
+				got = wal_disorder(db, e);
+				break;
+			}
 			/* rows of one collection mostly follow each other */
 			if (!topic.len || !slice_eq(t, buf_slice(&topic))) {
 				buf_reset(&topic);
@@ -102,11 +107,18 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 			else if (sc)
 				count_row(&sc->wal, col, s->catalog->newest,
 				    (uint64_t)seq_id, db_col_i64(&st, 2));
-			if (next % 64 == 0 && db_batch_over(db, 0))
+			if (seq_id == newest)
+				goto out;
+			next = seq_id + 1;
+			if (s->wal_rows % 64 == 0 && db_batch_over(db, 0))
 				break;
 		}
 		db_reset(&st);
 	}
+	if (got == 0)
+		got = wal_ended(db, next, newest, e);
+out:
+	got = got > 0 ? 0 : got;
 	db_finish(&st);
 	buf_release(&topic);
 	return got;
@@ -147,14 +159,15 @@ count_records(struct survey *s, struct db *db, struct err *e)
 {
 	struct db_stmt next, count;
 	struct buf segment = { 0 };
-	char sql[256];
+	char sql[320];
 	int got = 1;
 
 	snprintf(sql, sizeof(sql), "SELECT count(*), max(embedding_id) FROM "
 	    "(SELECT embedding_id FROM embeddings WHERE segment_id = ?1 AND "
-	    "embedding_id > ?2 ORDER BY embedding_id LIMIT %d)", COUNT_CHUNK);
+	    "embedding_id > ?2 AND typeof(embedding_id) = 'text' "
+	    "ORDER BY embedding_id LIMIT %d)", COUNT_CHUNK);
 	if (db_prepare(db, &next, "SELECT min(segment_id) FROM embeddings "
-	    "WHERE segment_id > ?1", e) < 0)
+	    "WHERE segment_id > ?1 AND typeof(segment_id) = 'text'", e) < 0)
 		return -1;
 	if (db_prepare(db, &count, sql, e) < 0) {
 		db_finish(&next);

@@ -32,6 +32,32 @@ struct stored_row {
 	const struct collection *collection;
 };
 
+int
+wal_disorder(const struct db *db, struct err *e)
+{
+	return err_data(e, "%s: rows of the log are out of order: the file is "
+	    "damaged; restore a backup, or salvage the rows with sqlite3's "
+	    ".recover", err_tail(db->name));
+}
+
+int
+wal_ended(struct db *db, int64_t next, int64_t last, struct err *e)
+{
+	struct db_stmt st;
+	int got;
+
+	if (db_prepare(db, &st, "SELECT max(seq_id) FROM embeddings_queue "
+	    "WHERE seq_id <= ?1", e) < 0)
+		return -1;
+	db_bind_i64(&st, 1, last);
+	got = db_step(&st, e);
+	if (got > 0)
+		got = db_col_type(&st, 0) != DB_NULL &&
+		    db_col_i64(&st, 0) >= next ? wal_disorder(db, e) : 0;
+	db_finish(&st);
+	return got;
+}
+
 /* How many rows there are, in short reads like everything. */
 static int
 count_rows(struct wal *w, struct err *e)
@@ -48,6 +74,11 @@ count_rows(struct wal *w, struct err *e)
 		db_bind_i64(&st, 2, w->last);
 		db_batch_start(w->db);
 		while ((got = db_step(&st, e)) > 0) {
+			if (db_col_type(&st, 0) != DB_INTEGER ||
+			    db_col_i64(&st, 0) < next) {
+				got = wal_disorder(w->db, e);
+				break;
+			}
 			w->expected++;
 			if (db_col_i64(&st, 0) == w->last) {
 				got = 0;
@@ -73,8 +104,8 @@ wal_open(struct wal *w, const struct catalog *c, struct db *db, int64_t from,
 	    "topic, id, vector, encoding, metadata FROM embeddings_queue "
 	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
 		return -1;
-	if (db_version(db, &w->version, e) < 0 ||
-	    (shared && count_rows(w, e) < 0)) {
+	w->version = c->version;
+	if (shared && count_rows(w, e) < 0) {
 		wal_close(w);
 		return -1;
 	}
@@ -122,6 +153,8 @@ read_rows(struct wal *w, struct err *e)
 	while ((got = db_step(&w->st, e)) > 0) {
 		int64_t seq_id = db_col_i64(&w->st, 0);
 
+		if (db_col_type(&w->st, 0) != DB_INTEGER || seq_id < w->next)
+			return wal_disorder(w->db, e);
 		w->seen++;
 		/* a BLOB is no topic, and asked for its text it would become
 		 * one */
@@ -139,7 +172,7 @@ read_rows(struct wal *w, struct err *e)
 		if (db_batch_over(w->db, w->bytes.len + w->rows.len))
 			break;
 	}
-	return got;
+	return got == 0 ? wal_ended(w->db, w->next, w->last, e) : got;
 }
 
 static int

@@ -54,6 +54,15 @@ ATTR_NODISCARD int wal_open(struct wal *w, const struct catalog *c,
     struct db *db, int64_t from, int64_t to, bool dead_too, bool shared,
     struct err *e);
 
+/* A range of rows was read in the order of seq_id, and no row from next on
+ * came: 0 if none is there up to last, else -1 with *e set.  A damaged seq_id
+ * that claims to be above last ends SQLite's scan where it stands. */
+ATTR_NODISCARD int wal_ended(struct db *db, int64_t next, int64_t last,
+    struct err *e);
+
+/* The error of a row that is not above the one before it.  -1. */
+int wal_disorder(const struct db *db, struct err *e);
+
 /* The next row: 1, valid until the next call; 0 at the end; -1 with *e set.
  * STATUS_BUSY when rows were removed that had not been read yet (Chroma purges,
  * and deletes those of a collection with it), or when somebody began to write
