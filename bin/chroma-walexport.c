@@ -225,6 +225,30 @@ warn_of_faults(const struct config *cf, const struct catalog *c)
 	}
 }
 
+/* What is committed cannot be told where a watermark cannot be read. */
+static int
+check_watermarks(const struct config *cf, const struct catalog *c,
+    bool shared, struct err *e)
+{
+	size_t i;
+
+	if (cf->part == PART_ALL)
+		return 0;
+	for (i = 0; i < c->n; i++) {
+		const struct collection *col = &c->collection[i];
+
+		if (!col->selected || !col->vector_fault)
+			continue;
+		if (shared)
+			return err_busy(e, "collection %s: %s; it may be being "
+			    "written: try again", col->name, col->vector_fault);
+		return err_data(e, "collection %s: %s; so it cannot be told "
+		    "what is committed: export all rows, or --skip it",
+		    col->name, col->vector_fault);
+	}
+	return 0;
+}
+
 /* Open, write, close in the order that lets a writer of the same directory
  * follow in the pipe: DIR is closed before the end record goes out. */
 static int
@@ -238,25 +262,36 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	struct stream_out so;
 	struct wal w;
 	uint64_t poisoned = 0;
-	int64_t to;
+	int64_t to = 0;
 	struct err ignored;
 	bool shared;
 	int r;
 
 	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
-	if (catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0)
+	/* the rows first, then what is said of them: what goes in between is
+	 * then missed */
+	shared = holders_find(pd.dir, &h, e) < 0 || h.n > 0 || h.unseen > 0;
+	r = db_has_table(&pd.db, "embeddings_queue", e);
+	if (r == 0)		/* no Chroma: the catalog says what it is */
+		r = catalog_load(&c, &pd, e);
+	if (r < 0 || db_int(&pd.db, "SELECT max(seq_id) FROM embeddings_queue",
+	    &to, e) < 0)
 		return persist_failed(&pd, e);
+	if (cf->to < to)
+		to = cf->to;
+	if (wal_open(&w, &pd.db, cf->from_set ? cf->from : INT64_MIN, to,
+	    cf->only.n == 0 && cf->part == PART_ALL, shared, e) < 0 ||
+	    catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0 ||
+	    check_watermarks(cf, &c, shared, e) < 0)
+		return persist_failed(&pd, e);
+	wal_use(&w, &c);
 	if (c.era.unknown[0])
 		prog_warn("%s: migrations newer than this program knows (%s); "
 		    "reading on", pd.file, c.era.unknown);
 	warn_of_faults(cf, &c);
-	to = (uint64_t)cf->to < c.newest ? cf->to : (int64_t)c.newest;
-	shared = holders_find(pd.dir, &h, e) < 0 || h.n > 0 || h.unseen > 0;
 	stream_out_init(&so, out, cf->output.binary, cf->columns);
-	if (put_begin(cf, &c, to, &so, e) < 0 ||
-	    wal_open(&w, &c, &pd.db, cf->from_set ? cf->from : INT64_MIN, to,
-	    cf->only.n == 0 && cf->part == PART_ALL, shared, e) < 0)
+	if (put_begin(cf, &c, to, &so, e) < 0)
 		return -1;
 	progress_start(cf->progress, "rows",
 	    c.newest ? c.newest - c.oldest + 1 : 0);

@@ -13,6 +13,7 @@
 BIN ?= $(patsubst %/share/chromautils/,%/bin,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 FLAGS ?=
 .PHONY: help info export
+export DIR TO
 
 help:
 	@sed -n 's/^#   //p' '$(realpath $(firstword $(MAKEFILE_LIST)))'
@@ -20,7 +21,7 @@ help:
 need_dir = $(if $(DIR),,$(error DIR=... is missing: the Chroma directory))
 
 info:
-	$(need_dir)@'$(BIN)/chroma-info' $(FLAGS) -- '$(DIR)'
+	$(need_dir)@'$(BIN)/chroma-info' $(FLAGS) -- "$$DIR"
 
 export:
-	$(need_dir)$(if $(TO),,$(error TO=... is missing: the file or directory to write))@'$(BIN)/chroma-export' $(FLAGS) -- '$(DIR)' '$(TO)'
+	$(need_dir)$(if $(TO),,$(error TO=... is missing: the file or directory to write))@'$(BIN)/chroma-export' $(FLAGS) -- "$$DIR" "$$TO"

@@ -123,6 +123,20 @@ exists(const struct file_new *f, struct err *e)
 	    err_tail(f->path));
 }
 
+/* A mistaken name must not cost anybody a database. */
+static bool
+is_sqlite(const struct file_new *f)
+{
+	char head[16] = { 0 };
+	int fd = openat(f->dirfd, f->name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : file_pread(fd, head, sizeof(head), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return n == sizeof(head) && memcmp(head, "SQLite format 3", 16) == 0;
+}
+
 int
 file_new_begin(struct file_new *f, const char *path, bool replace,
     struct err *e)
@@ -160,6 +174,12 @@ file_new_begin(struct file_new *f, const char *path, bool replace,
 			file_new_abort(f);
 			return -1;
 		}
+	}
+	if (replace && is_sqlite(f)) {
+		err_usage(e, "%s is a SQLite database, which --force does not "
+		    "replace", err_tail(path));
+		file_new_abort(f);
+		return -1;
 	}
 	sweep(f->dirfd, f->name);
 	f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);

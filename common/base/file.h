@@ -35,8 +35,8 @@ struct file_new {
 
 /* Begin to write path.  Nothing is there under that name until
  * file_new_commit(); where the file system can, nothing under any name.
- * replace: an existing file is replaced, else it is refused (STATUS_USAGE,
- * here and again at the commit).  Temporary files ".NAME.chromautils-PID"
+ * replace: an existing file is replaced, unless it is a SQLite database; else
+ * one is refused (STATUS_USAGE, here and again at the commit).  Temporary files ".NAME.chromautils-PID"
  * that a dead run left are removed.  0, or -1 with *e set. */
 ATTR_NODISCARD int file_new_begin(struct file_new *f, const char *path,
     bool replace, struct err *e);

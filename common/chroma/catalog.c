@@ -199,6 +199,7 @@ decode_watermark(struct db_stmt *st, int i, const struct era *era,
 	switch (db_col_type(st, i)) {
 	case DB_INTEGER:
 		w->seq_id = (uint64_t)db_col_i64(st, i);
+		/* no Chroma gives out negative numbers */
 		w->odd = db_col_i64(st, i) < 0 || era->queue < 2;
 		if (db_col_i64(st, i) < 0)
 			w->source = WATERMARK_NONE;
@@ -209,7 +210,10 @@ decode_watermark(struct db_stmt *st, int i, const struct era *era,
 			break;
 		for (k = b.len - 8; k < b.len; k++)
 			w->seq_id = w->seq_id << 8 | (unsigned char)b.p[k];
-		w->odd = era_integer_watermark(era);
+		w->odd = era_integer_watermark(era) ||
+		    w->seq_id > INT64_MAX;
+		if (w->seq_id > INT64_MAX)
+			w->source = WATERMARK_NONE;
 		return;
 	default:
 		break;
@@ -365,8 +369,11 @@ load_index(struct catalog *c, struct collection *col, int dirfd,
 	}
 	if (col->vector.source == WATERMARK_NONE && !col->vector.odd) {
 		r = index_pickle(&d, &k, false, &bytes, &why);
-		if (r < 0)
+		if (r < 0) {
 			note_fault(c, col, &why);
+			col->vector_fault = arena_copy(&c->arena, why.msg,
+			    strlen(why.msg));
+		}
 		if (r > 0) {
 			if (k.has_max_seq_id && k.max_seq_id >= 0) {
 				col->vector.source = WATERMARK_PICKLE;
@@ -388,7 +395,7 @@ catalog_load_tables(struct catalog *c, struct db *db, struct err *e)
 	*c = (struct catalog){ 0 };
 	if (db_exec(db, "BEGIN", e) < 0)
 		return -1;
-	if (load_rows(c, db, e) < 0 || db_version(db, &c->version, e) < 0) {
+	if (load_rows(c, db, e) < 0) {
 		(void)!db_exec(db, "ROLLBACK", &ignored);
 		catalog_release(c);
 		return -1;

@@ -40,6 +40,8 @@ struct collection {
 	const char *vector_type;		/* "urn:chroma:segment/..." */
 	struct watermark metadata, vector;	/* M and H */
 	struct params params;
+	const char *vector_fault;	/* why the pickle that has H cannot be
+				 * read, or NULL */
 	char *index_fault;	/* what is wrong with its index as far as it
 				 * was looked at, or NULL */
 	bool selected;		/* by select.h; true after loading */
@@ -58,7 +60,6 @@ struct catalog {
 	size_t segments;
 	uint64_t newest;	/* greatest seq_id in the log; 0: empty */
 	uint64_t oldest;
-	int64_t version;	/* of the database then, see db_version() */
 	int automatically_purge;	/* 1, 0; -1: this era has no setting,
 					 * or no row says */
 	struct arena arena;

@@ -278,15 +278,18 @@ has_row(struct db *db, const char *sql, const char *a, const char *b,
 int
 db_has_table(struct db *db, const char *table, struct err *e)
 {
-	return has_row(db, "SELECT 1 FROM sqlite_master "
-	    "WHERE type = 'table' AND name = ?", table, NULL, e);
+	/* no view and no virtual table: those run what a stranger wrote */
+	return has_row(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' "
+	    "AND rootpage > 0 AND name = ?", table, NULL, e);
 }
 
 int
 db_has_column(struct db *db, const char *table, const char *column,
     struct err *e)
 {
-	return has_row(db, "SELECT 1 FROM pragma_table_info(?) "
+	int r = db_has_table(db, table, e);
+
+	return r <= 0 ? r : has_row(db, "SELECT 1 FROM pragma_table_info(?) "
 	    "WHERE name = ?", table, column, e);
 }
 

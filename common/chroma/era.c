@@ -94,7 +94,8 @@ static int
 read_columns(struct era *era, struct db *db, struct err *e)
 {
 	static const char *const core[] = { "collections", "segments",
-	    "max_seq_id", "embeddings", "embeddings_queue" };
+	    "collection_metadata", "segment_metadata", "max_seq_id",
+	    "embeddings", "embeddings_queue" };
 	const struct {
 		const char *table, *column;
 		bool *has;

@@ -161,6 +161,12 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
 	if (d->fd < 0) {
 		if (errno == ENOENT)
 			return 0;
+		if (errno == ENOTDIR || errno == ELOOP ||
+		    errno == ENAMETOOLONG) {
+			err_system(&d->fault, "cannot be opened as a "
+			    "directory");
+			return 0;
+		}
 		return err_system(e, "%s", segment);
 	}
 	for (i = 0; i < INDEX_FILES; i++) {

@@ -391,6 +391,7 @@ open_copy(struct persist *pd, const struct persist_options *opt,
 {
 	const char *tmp = opt->tmpdir ? opt->tmpdir : getenv("TMPDIR");
 	char dir[2048], copy[2080];
+	struct stat st, own;
 	struct seen now;
 	int64_t n = 0;
 	int r, lock;
@@ -399,6 +400,11 @@ open_copy(struct persist *pd, const struct persist_options *opt,
 		tmp = "/tmp";
 	if (strlen(tmp) > 1024)
 		return err_fail(e, "%s: too long", err_tail(tmp));
+	if (stat(tmp, &st) == 0 && fstat(pd->dirfd, &own) == 0 &&
+	    st.st_dev == own.st_dev && st.st_ino == own.st_ino)
+		return err_usage(e, "a private copy is needed, and must not lie "
+		    "in %s itself; name another place with --tmpdir=DIR",
+		    err_tail(pd->dir));
 	look(pd, &now);
 	sweep_copies(tmp);
 	if (check_room(&now, tmp, e) < 0)

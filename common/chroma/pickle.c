@@ -44,6 +44,7 @@ struct dict {
 
 #define DICTS_MAX 16		/* Chroma's file has four */
 #define FIELDS_MAX 16
+#define ODD_MAX 1000
 
 struct machine {
 	const uint8_t *base;
@@ -56,6 +57,7 @@ struct machine {
 	} state[FIELDS_MAX];
 	size_t fields;
 	int64_t state_dict;		/* which dict has named fields; -1 */
+	size_t values, odd;		/* made so far; of them None and so on */
 	bool want_maps, class_form;
 	int protocol;
 	struct err *e;
@@ -82,6 +84,12 @@ at(struct machine *m, size_t i)
 static int
 push(struct machine *m, struct value v)
 {
+	/* in bulk there are only numbers and strings: anything else, a byte
+	 * each, would be a way to make little input need much memory */
+	m->values++;
+	if (v.kind != K_INT && v.kind != K_STR && m->odd++ > m->values / 100 +
+	    ODD_MAX)
+		return bad(m, "more marks and empty values than an index has");
 	buf_add(&m->stack, &v, sizeof(v));
 	return buf_ok(&m->stack) ? 0 : err_nomem(m->e);
 }
@@ -145,7 +153,7 @@ memo_put(struct machine *m, uint64_t i)
 
 	if (depth(m) == 0)
 		return bad(m, "remembers from an empty stack");
-	if (i > n)
+	if (i > n || n >= m->values)
 		return bad(m, "memo entries out of order");
 	if (i == n)
 		buf_add(&m->memo, at(m, depth(m) - 1), sizeof(struct value));

@@ -88,7 +88,9 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 		db_batch_start(db);
 		while ((got = db_step(&st, e)) > 0) {
 			int64_t seq_id = db_col_i64(&st, 0);
-			struct slice t = db_col_text(&st, 1);
+			struct db_value tv = db_col(&st, 1), op = db_col(&st, 2);
+			struct slice t = tv.type == DB_TEXT ? tv.bytes :
+			    slice_of("", 0);
 
 			if (seq_id < next) {
 				got = wal_disorder(db, e);
@@ -106,7 +108,8 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 				s->dead_wal_rows++;
 			else if (sc)
 				count_row(&sc->wal, col, s->catalog->newest,
-				    (uint64_t)seq_id, db_col_i64(&st, 2));
+				    (uint64_t)seq_id, op.type == DB_INTEGER ?
+				    op.i : -1);
 			if (seq_id == newest)
 				goto out;
 			next = seq_id + 1;

@@ -95,21 +95,27 @@ count_rows(struct wal *w, struct err *e)
 }
 
 int
-wal_open(struct wal *w, const struct catalog *c, struct db *db, int64_t from,
-    int64_t to, bool dead_too, bool shared, struct err *e)
+wal_open(struct wal *w, struct db *db, int64_t from, int64_t to,
+    bool dead_too, bool shared, struct err *e)
 {
-	*w = (struct wal){ .catalog = c, .db = db, .next = from, .last = to,
+	*w = (struct wal){ .db = db, .next = from, .last = to,
 	    .dead_too = dead_too, .shared = shared };
 	if (db_prepare(db, &w->st, "SELECT seq_id, created_at, operation, "
 	    "topic, id, vector, encoding, metadata FROM embeddings_queue "
 	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
 		return -1;
-	w->version = c->version;
-	if (shared && count_rows(w, e) < 0) {
+	if (db_version(db, &w->version, e) < 0 ||
+	    (shared && count_rows(w, e) < 0)) {
 		wal_close(w);
 		return -1;
 	}
 	return 0;
+}
+
+void
+wal_use(struct wal *w, const struct catalog *c)
+{
+	w->catalog = c;
 }
 
 void

@@ -49,10 +49,13 @@ struct wal {
  * that are not selected are passed over, and those of no collection unless
  * dead_too.  shared: somebody else has the database open, so a first pass
  * counts the rows, which tells at the end whether any went before we came to
- * it.  The catalog must outlive *w.  0, or -1 with *e set. */
-ATTR_NODISCARD int wal_open(struct wal *w, const struct catalog *c,
-    struct db *db, int64_t from, int64_t to, bool dead_too, bool shared,
-    struct err *e);
+ * it.  Called before the catalog is loaded, so that whatever goes after this
+ * moment is noticed.  0, or -1 with *e set. */
+ATTR_NODISCARD int wal_open(struct wal *w, struct db *db, int64_t from,
+    int64_t to, bool dead_too, bool shared, struct err *e);
+
+/* Whose rows they are: needed before the first wal_next(); must outlive *w. */
+void wal_use(struct wal *w, const struct catalog *c);
 
 /* A range of rows was read in the order of seq_id, and no row from next on
  * came: 0 if none is there up to last, else -1 with *e set.  A damaged seq_id

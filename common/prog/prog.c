@@ -69,7 +69,8 @@ vreport(const char *kind, const char *fmt, va_list ap)
 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	for (p = (unsigned char *)msg; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
+		if (*p < 0x20 || *p == 0x7f ||
+		    (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
 			*p = '?';	/* input text must not drive a terminal */
 	if (clear_line)
 		clear_line();

@@ -19,7 +19,10 @@ put_clean(struct buf *b, struct slice text)
 	for (i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 
-		buf_addc(b, c < 0x20 || c == 0x7f ? '?' : (char)c);
+		/* C0, DEL, and C1 as UTF-8: none may reach a terminal */
+		buf_addc(b, c < 0x20 || c == 0x7f || (c == 0xc2 &&
+		    i + 1 < text.len && (text.p[i + 1] & 0xe0) == 0x80) ?
+		    '?' : (char)c);
 	}
 }
 

@@ -107,22 +107,24 @@ bench_info() {
 		row 'info / chops db info' '>= 10x'
 		measure "chroma-info --deep $work/d1" "$chops $work/d1 2>&1"
 		row 'info --deep / chops db info' ''
-		big purged 0.6.3 "$RECORDS" 384 --purged
-		measure "chroma-info $work/purged" "$chops $work/purged 2>&1"
-		row 'info / chops db info, log purged' '>= 100x'
-		rm -rf "$work/purged"
-		if ready 1.5.9; then
-			# chops cannot read this one: ours on it, theirs on 0.6.3's
-			big few 0.6.3 100 384 --purged
-			big few15 1.5.9 100 384 --purged
-			measure "chroma-info $work/few" "$chops $work/few 2>&1"
-			row 'info / chops db info, 100 records, purged' '>= 100x'
-			big purged15 1.5.9 "$RECORDS" 384 --purged
-			measure "chroma-info $work/purged15" "$chops $work/few 2>&1"
-			row 'info on 1.5.9, purged / chops on 100 records' '>= 100x'
-			rm -rf "$work/purged15"
-		fi
+		purged "$RECORDS"
+		purged 100
 	fi
+}
+
+# purged RECORDS: the same where there is no log to count.  chops cannot read
+# what 1.5.9 makes, so there it has the directory of 0.6.3 of the same size.
+purged() {
+	local chops="$VENVS/chops/bin/python $VENVS/chops/bin/chops db info"
+	big old 0.6.3 "$1" 384 --purged
+	measure "chroma-info $work/old" "$chops $work/old 2>&1"
+	row "info / chops db info, $1 records, purged" '>= 100x'
+	if ready 1.5.9; then
+		big new 1.5.9 "$1" 384 --purged
+		measure "chroma-info $work/new" "$chops $work/old 2>&1"
+		row "the same, ours on a directory of 1.5.9" '>= 100x'
+	fi
+	rm -rf "$work/old" "$work/new"
 }
 
 # peak WHAT COMMAND

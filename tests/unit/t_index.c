@@ -363,8 +363,10 @@ test_absent(void)
 	    && !bytes, "no directory");
 	index_close(&d);
 	scratch_write(scratch_path("a-file"), BYTES("x"));
-	ok(index_open(&d, dirfd_of, "a-file", &e) == -1 &&
-	    e.status == STATUS_SYSTEM, "a file instead");
+	ok(index_open(&d, dirfd_of, "a-file", &e) == 0 && d.fd == -1 &&
+	    d.fault.status == STATUS_SYSTEM, "a file instead is a fault");
+	ok(index_open(&d, dirfd_of, "../a-file", &e) == 0 && d.fd == -1 &&
+	    d.fault.status == STATUS_DATA, "an id that leads elsewhere");
 
 	make(&m, 3, 0);
 	for (i = 0; i < INDEX_FILES; i++)
