@@ -38,13 +38,13 @@ big() {
 	}
 }
 
-# measure COMMAND...: fills cpu, wall and rss
+# measure COMMAND...: fills cpu and wall
 measure() {
-	local i=0 c w r
-	cpu=() wall=() rss=()
+	local i=0 c w
+	cpu=() wall=()
 	python3 "$here/measure.py" "$RUNS" "$@" >"$work/costs"
-	while read -r c w r; do
-		cpu[i]=$c wall[i]=$w rss[i]=$r i=$((i + 1))
+	while read -r c w; do
+		cpu[i]=$c wall[i]=$w i=$((i + 1))
 	done <"$work/costs"
 }
 
@@ -129,17 +129,19 @@ purged() {
 
 # peak WHAT COMMAND
 peak() {
-	measure "$2"
-	printf '%-44s %9.3f %9.3f %9.1f  < 32\n' "$1" "${cpu[0]}" "${wall[0]}" "${rss[0]}"
+	local c w marks
+	python3 "$here/measure.py" --peak "$2" >"$work/costs"
+	read -r c w marks <"$work/costs"
+	printf '%-44s %9.3f %9.3f  %s\n' "$1" "$c" "$w" "$marks"
 }
 
 bench_rss() {
-	local RUNS=1 d=$work/d1536
-	printf '\n%s records of 1536 dimensions: peak memory (of the larger one in a pipe)\n' \
+	local d=$work/d1536
+	printf '\n%s records of 1536 dimensions: peak memory (target: < 32 MiB each)\n' \
 	    "$RECORDS"
 	ready 1.5.9 || return 0
 	big d1536 1.5.9 "$RECORDS" 1536 --no-index
-	printf '%-44s %9s %9s %9s  %s\n' "$(du -sm "$d" | cut -f 1) MiB" CPU wall MiB target
+	printf '%-44s %9s %9s  %s\n' "$(du -sm "$d" | cut -f 1) MiB" CPU wall 'MiB of each'
 	peak 'walexport' "chroma-walexport -q $d"
 	peak 'walexport --embedding=base64' "chroma-walexport -q --embedding=base64 $d"
 	peak 'walexport --columns' "chroma-walexport -q --columns $d"
