@@ -208,7 +208,7 @@ put_begin(const struct config *cf, const struct catalog *c, int64_t to,
 /* What could not be read is missing in the begin record, and watermarks decide
  * what is committed: say so. */
 static void
-warn_of_faults(const struct config *cf, const struct catalog *c)
+warn_of_faults(const struct config *cf, const struct catalog *c, bool shared)
 {
 	size_t i;
 
@@ -219,8 +219,10 @@ warn_of_faults(const struct config *cf, const struct catalog *c)
 		    (cf->part != PART_ALL && (col->vector.odd ||
 		    col->metadata.odd))))
 			prog_warn("collection %s: %s%s", col->name,
-			    col->index_fault ? "its index is damaged: " :
-			    "a watermark that no Chroma reads",
+			    !col->index_fault ?
+			    "a watermark that no Chroma reads" : shared ?
+			    "its index is damaged, or being written: " :
+			    "its index is damaged: ",
 			    col->index_fault ? col->index_fault : "");
 	}
 }
@@ -289,7 +291,7 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	if (c.era.unknown[0])
 		prog_warn("%s: migrations newer than this program knows (%s); "
 		    "reading on", pd.file, c.era.unknown);
-	warn_of_faults(cf, &c);
+	warn_of_faults(cf, &c, shared);
 	stream_out_init(&so, out, cf->output.binary, cf->columns);
 	if (put_begin(cf, &c, to, &so, e) < 0)
 		return -1;

@@ -58,6 +58,32 @@ failed(struct db *db, int rc, struct err *e)
 	}
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* SQLite's own handler sleeps up to 100 ms, and beside a writer that commits
+ * all the time it would hardly ever wake up in a gap.  Asking often does not
+ * keep the writer out: its pending lock comes before new readers. */
+static int
+wait_for_lock(void *arg, int tries)
+{
+	struct db *db = arg;
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	if (tries == 0)
+		db->blocked_ms = now_ms();
+	if (now_ms() - db->blocked_ms >= db->wait_ms)
+		return 0;
+	nanosleep(&ms, NULL);
+	return 1;
+}
+
 int
 db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
     int wait_ms, struct err *e)
@@ -83,7 +109,8 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 		return -1;
 	}
 	sqlite3_extended_result_codes(db->h, 1);
-	sqlite3_busy_timeout(db->h, wait_ms);
+	db->wait_ms = wait_ms;
+	sqlite3_busy_handler(db->h, wait_for_lock, db);
 	for (i = 0; i < 4; i++)
 		sqlite3_db_config(db->h, config[i][0], config[i][1], NULL);
 	/* a page that the file's checks do not catch is caught here */
@@ -293,15 +320,6 @@ db_has_column(struct db *db, const char *table, const char *column,
 	    "WHERE name = ?", table, column, e);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void
 db_batch_start(struct db *db)
 {
@@ -312,6 +330,12 @@ bool
 db_batch_over(const struct db *db, size_t bytes)
 {
 	return bytes >= DB_BATCH_BYTES || now_ms() - db->batch_ms >= DB_BATCH_MS;
+}
+
+int
+db_map(struct db *db, struct err *e)
+{
+	return db_exec(db, "PRAGMA mmap_size=2147418112", e);
 }
 
 int

@@ -18,6 +18,8 @@ struct sqlite3_stmt;
 struct db {
 	struct sqlite3 *h;
 	const char *name;	/* of the file, for messages; borrowed */
+	int wait_ms;		/* for locks of others */
+	int64_t blocked_ms;	/* since when we wait for one */
 	int64_t batch_ms;	/* start of the read now under way; see below */
 	bool nomem;		/* for a value: the next step or exec fails */
 };
@@ -98,6 +100,11 @@ ATTR_NODISCARD int db_has_column(struct db *db, const char *table,
 #define DB_BATCH_BYTES ((size_t)1 << 20)
 void db_batch_start(struct db *db);
 bool db_batch_over(const struct db *db, size_t bytes);
+
+/* Read through a map of the file: a pass over many pages takes half the time.
+ * A file that is cut short or cannot be read then ends the process (prog.h,
+ * SIGBUS), so not for what must report where it stopped. */
+ATTR_NODISCARD int db_map(struct db *db, struct err *e);
 
 /* Changes whenever somebody else changed the file since we opened it. */
 ATTR_NODISCARD int db_version(struct db *db, int64_t *version, struct err *e);

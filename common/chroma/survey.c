@@ -10,12 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chroma/wal.h"
 
 /* Records counted in one read: some 5 ms. */
 #define COUNT_CHUNK 20000
+
+/* How often an index that somebody may be writing is looked at, 50 ms apart. */
+#define INDEX_TRIES 20
 
 /* A share of deleted elements from which a rebuild is worth a word; Chroma
  * itself falls back to scanning above it (rust/segment/src/local_hnsw.rs). */
@@ -391,7 +395,7 @@ set_state(struct survey_collection *sc)
 
 /* The index directory of one collection. */
 static int
-look_at_index(struct survey *s, struct survey_collection *sc, int dirfd,
+read_index(struct survey *s, struct survey_collection *sc, int dirfd,
     struct err *e)
 {
 	struct err why = { 0 };
@@ -433,6 +437,27 @@ look_at_index(struct survey *s, struct survey_collection *sc, int dirfd,
 	index_close(&sc->dir);
 	set_state(sc);
 	return r;
+}
+
+/* The same, beside a Chroma that may be writing it: what looks like damage is
+ * looked at again for a while. */
+static int
+look_at_index(struct survey *s, struct survey_collection *sc, int dirfd,
+    struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	const struct survey_collection fresh = *sc;
+	int try;
+
+	for (try = 0; ; try++) {
+		if (read_index(s, sc, dirfd, e) < 0)
+			return -1;
+		if (sc->state != INDEX_DAMAGED || s->holders.n == 0 ||
+		    try == INDEX_TRIES)
+			return 0;
+		nanosleep(&pause, NULL);
+		*sc = fresh;
+	}
 }
 
 uint64_t

@@ -22,11 +22,27 @@ static const char *progname = "chromautils";
 static bool quiet;
 static void (*clear_line)(void);
 
+static void
+on_sigbus(int sig)
+{
+	static const char why[] = ": a file was cut short, or could not be "
+	    "read, while it was looked at\n";
+
+	(void)sig;
+	/* only what a handler may do */
+	if (write(STDERR_FILENO, progname, strlen(progname)) < 0 ||
+	    write(STDERR_FILENO, why, sizeof(why) - 1) < 0)
+		_exit(STATUS_SYSTEM);
+	_exit(STATUS_SYSTEM);
+}
+
 void
 prog_start(const char *argv0)
 {
 	const char *slash;
 	int fd;
+
+	signal(SIGBUS, on_sigbus);
 
 	/* A closed 0, 1 or 2 would go to the next open(), and our output into
 	 * that file.  Opened the wrong way round, so that use still fails. */

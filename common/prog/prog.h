@@ -11,8 +11,9 @@
 #include "base/err.h"
 
 /* First call in main().  Remembers the program's name, makes sure that
- * descriptors 0, 1 and 2 are open, and restores the default SIGPIPE, which
- * a parent may have set to be ignored. */
+ * descriptors 0, 1 and 2 are open, restores the default SIGPIPE, which a
+ * parent may have set to be ignored, and makes SIGBUS (a mapped file that was
+ * cut short or cannot be read) end with a message and STATUS_SYSTEM. */
 void prog_start(const char *argv0);
 
 /* The name as it was called, without its directory. */
