@@ -99,8 +99,8 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 
 	*db = (struct db){ .name = name };
 	put_uri(&uri, path, mode == DB_IMMUTABLE ? "?immutable=1" : "");
-	flags |= mode == DB_PRIVATE ? SQLITE_OPEN_READWRITE :
-	    SQLITE_OPEN_READONLY;
+	flags |= mode == DB_PRIVATE || mode == DB_WRITE ?
+	    SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 	rc = sqlite3_open_v2(buf_str(&uri), &db->h, flags, NULL);
 	buf_release(&uri);
 	if (rc != SQLITE_OK) {

@@ -24,11 +24,13 @@ struct db {
 	bool nomem;		/* for a value: the next step or exec fails */
 };
 
-/* How a file is opened.  None of these changes a byte of it. */
+/* How a file is opened. */
 enum db_mode {
 	DB_READ,	/* with SQLite's shared lock while a read goes on */
 	DB_IMMUTABLE,	/* without locks: nobody else may have it open */
 	DB_PRIVATE,	/* a copy of our own, journals may be applied to it */
+	DB_WRITE,	/* to be changed; the only one that changes a byte of
+			 * a file that is not ours */
 };
 
 /* Open path.  wait_ms: how long a lock of somebody else is waited for.  name
