@@ -448,6 +448,13 @@ catalog_of_topic(const struct catalog *c, struct slice topic)
 	return col && slice_is(topic, col->topic) ? col : NULL;
 }
 
+struct collection *
+catalog_of_topic_value(const struct catalog *c, const struct db_value *topic)
+{
+	return topic->type == DB_TEXT ? catalog_of_topic(c, topic->bytes) :
+	    NULL;
+}
+
 bool
 collection_committed(const struct collection *col, uint64_t *seq_id)
 {

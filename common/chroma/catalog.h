@@ -84,6 +84,10 @@ ATTR_NODISCARD int catalog_load_tables(struct catalog *c, struct db *db,
 struct collection *catalog_of_topic(const struct catalog *c,
     struct slice topic);
 
+/* Likewise of a column: a BLOB is no topic, whatever its bytes are. */
+struct collection *catalog_of_topic_value(const struct catalog *c,
+    const struct db_value *topic);
+
 /* The collection that a segment belongs to, or NULL. */
 struct collection *catalog_of_segment(const struct catalog *c,
     struct slice segment);

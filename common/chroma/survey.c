@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "chroma/notes.h"
-#include "chroma/wal.h"
+#include "chroma/walrows.h"
 
 /* Records counted in one read: some 5 ms. */
 #define COUNT_CHUNK 20000
@@ -74,28 +74,21 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 	const struct collection *col = NULL;
 	struct survey_collection *sc = NULL;
 	struct buf topic = { 0 };
-	int64_t next = INT64_MIN, newest = (int64_t)s->catalog->newest;
-	struct db_stmt st;
+	struct walrows rows;
+	int64_t seq_id;
 	int got = 1;
 
-	if (db_prepare(db, &st, "SELECT seq_id, topic, operation FROM "
-	    "embeddings_queue WHERE seq_id >= ?1 AND seq_id <= ?2 "
-	    "ORDER BY seq_id", e) < 0)
+	if (walrows_open(&rows, db, ", topic, operation", INT64_MIN,
+	    (int64_t)s->catalog->newest, e) < 0)
 		return -1;
 	while (got > 0) {
-		db_bind_i64(&st, 1, next);
-		db_bind_i64(&st, 2, (int64_t)s->catalog->newest);
 		db_batch_start(db);
-		while ((got = db_step(&st, e)) > 0) {
-			int64_t seq_id = db_col_i64(&st, 0);
-			struct db_value tv = db_col(&st, 1), op = db_col(&st, 2);
+		while ((got = walrows_next(&rows, &seq_id, e)) > 0) {
+			struct db_value tv = db_col(&rows.st, 1);
+			struct db_value op = db_col(&rows.st, 2);
 			struct slice t = tv.type == DB_TEXT ? tv.bytes :
 			    slice_of("", 0);
 
-			if (seq_id < next) {
-				got = wal_disorder(db, e);
-				break;
-			}
 			/* rows of one collection mostly follow each other */
 			if (!topic.len || !slice_eq(t, buf_slice(&topic))) {
 				buf_reset(&topic);
@@ -110,19 +103,12 @@ count_wal(struct survey *s, struct db *db, struct err *e)
 				count_row(&sc->wal, col, s->catalog->newest,
 				    (uint64_t)seq_id, op.type == DB_INTEGER ?
 				    op.i : -1);
-			if (seq_id == newest)
-				goto out;
-			next = seq_id + 1;
 			if (s->wal_rows % 64 == 0 && db_batch_over(db, 0))
 				break;
 		}
-		db_reset(&st);
+		walrows_pause(&rows);
 	}
-	if (got == 0)
-		got = wal_ended(db, next, newest, e);
-out:
-	got = got > 0 ? 0 : got;
-	db_finish(&st);
+	walrows_close(&rows);
 	buf_release(&topic);
 	return got;
 }

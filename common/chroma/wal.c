@@ -32,65 +32,26 @@ struct stored_row {
 	const struct collection *collection;
 };
 
-int
-wal_disorder(const struct db *db, struct err *e)
-{
-	return err_data(e, "%s: rows of the log are out of order: the file is "
-	    "damaged; restore a backup, or salvage the rows with sqlite3's "
-	    ".recover", err_tail(db->name));
-}
-
-int
-wal_ended(struct db *db, int64_t next, int64_t last, struct err *e)
-{
-	struct db_stmt st;
-	int got;
-
-	if (db_prepare(db, &st, "SELECT max(seq_id) FROM embeddings_queue "
-	    "WHERE seq_id <= ?1", e) < 0)
-		return -1;
-	db_bind_i64(&st, 1, last);
-	got = db_step(&st, e);
-	if (got > 0)
-		got = db_col_type(&st, 0) != DB_NULL &&
-		    db_col_i64(&st, 0) >= next ? wal_disorder(db, e) : 0;
-	db_finish(&st);
-	return got;
-}
-
 /* How many rows there are, in short reads like everything. */
 static int
-count_rows(struct wal *w, struct err *e)
+count_rows(struct wal *w, int64_t from, int64_t to, struct err *e)
 {
-	int64_t next = w->next;
-	struct db_stmt st;
+	struct walrows rows;
+	int64_t seq_id;
 	int got = 1;
 
-	if (db_prepare(w->db, &st, "SELECT seq_id FROM embeddings_queue "
-	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
+	if (walrows_open(&rows, w->db, "", from, to, e) < 0)
 		return -1;
 	while (got > 0) {
-		db_bind_i64(&st, 1, next);
-		db_bind_i64(&st, 2, w->last);
 		db_batch_start(w->db);
-		while ((got = db_step(&st, e)) > 0) {
-			if (db_col_type(&st, 0) != DB_INTEGER ||
-			    db_col_i64(&st, 0) < next) {
-				got = wal_disorder(w->db, e);
-				break;
-			}
+		while ((got = walrows_next(&rows, &seq_id, e)) > 0) {
 			w->expected++;
-			if (db_col_i64(&st, 0) == w->last) {
-				got = 0;
-				break;
-			}
-			next = db_col_i64(&st, 0) + 1;
 			if (db_batch_over(w->db, 0))
 				break;
 		}
-		db_reset(&st);
+		walrows_pause(&rows);
 	}
-	db_finish(&st);
+	walrows_close(&rows);
 	return got;
 }
 
@@ -98,14 +59,12 @@ int
 wal_open(struct wal *w, struct db *db, int64_t from, int64_t to,
     bool dead_too, bool shared, struct err *e)
 {
-	*w = (struct wal){ .db = db, .next = from, .last = to,
-	    .dead_too = dead_too, .shared = shared };
-	if (db_prepare(db, &w->st, "SELECT seq_id, created_at, operation, "
-	    "topic, id, vector, encoding, metadata FROM embeddings_queue "
-	    "WHERE seq_id >= ?1 AND seq_id <= ?2 ORDER BY seq_id", e) < 0)
+	*w = (struct wal){ .db = db, .dead_too = dead_too, .shared = shared };
+	if (walrows_open(&w->scan, db, ", created_at, operation, topic, id, "
+	    "vector, encoding, metadata", from, to, e) < 0)
 		return -1;
 	if (db_version(db, &w->version, e) < 0 ||
-	    (shared && count_rows(w, e) < 0)) {
+	    (shared && count_rows(w, from, to, e) < 0)) {
 		wal_close(w);
 		return -1;
 	}
@@ -121,7 +80,7 @@ wal_use(struct wal *w, const struct catalog *c)
 void
 wal_close(struct wal *w)
 {
-	db_finish(&w->st);
+	walrows_close(&w->scan);
 	buf_release(&w->rows);
 	buf_release(&w->bytes);
 }
@@ -136,7 +95,7 @@ store(struct wal *w, int64_t seq_id, const struct collection *col)
 	row.col[WAL_SEQ_ID].type = DB_INTEGER;
 	row.col[WAL_SEQ_ID].i = seq_id;
 	for (i = WAL_SEQ_ID + 1; i < WAL_COLUMNS; i++) {
-		struct db_value v = db_col(&w->st, i);
+		struct db_value v = db_col(&w->scan.st, i);
 
 		row.col[i] = (struct stored){ v.type, w->bytes.len,
 		    v.bytes.len, v.i, v.real };
@@ -151,34 +110,23 @@ read_rows(struct wal *w, struct err *e)
 {
 	const struct collection *col;
 	struct db_value topic;
+	int64_t seq_id;
 	int got;
 
-	db_bind_i64(&w->st, 1, w->next);
-	db_bind_i64(&w->st, 2, w->last);
 	db_batch_start(w->db);
-	while ((got = db_step(&w->st, e)) > 0) {
-		int64_t seq_id = db_col_i64(&w->st, 0);
-
-		if (db_col_type(&w->st, 0) != DB_INTEGER || seq_id < w->next)
-			return wal_disorder(w->db, e);
+	while ((got = walrows_next(&w->scan, &seq_id, e)) > 0) {
 		w->seen++;
-		/* a BLOB is no topic, and asked for its text it would become
-		 * one */
-		topic = db_col(&w->st, WAL_TOPIC);
-		col = topic.type == DB_TEXT ?
-		    catalog_of_topic(w->catalog, topic.bytes) : NULL;
+		topic = db_col(&w->scan.st, WAL_TOPIC);
+		col = catalog_of_topic_value(w->catalog, &topic);
 		if (col ? col->selected : w->dead_too) {
 			store(w, seq_id, col);
 			if (!buf_ok(&w->rows) || !buf_ok(&w->bytes))
 				return err_nomem(e);
 		}
-		if (seq_id == w->last)
-			return 0;
-		w->next = seq_id + 1;
 		if (db_batch_over(w->db, w->bytes.len + w->rows.len))
 			break;
 	}
-	return got == 0 ? wal_ended(w->db, w->next, w->last, e) : got;
+	return got;
 }
 
 static int
@@ -194,7 +142,7 @@ read_batch(struct wal *w, struct err *e)
 	if (db_exec(w->db, "BEGIN", e) < 0)
 		return -1;
 	got = read_rows(w, e);
-	db_reset(&w->st);
+	walrows_pause(&w->scan);
 	if (got >= 0 && db_version(w->db, &version, e) < 0)
 		got = -1;
 	if (got < 0) {

@@ -17,6 +17,7 @@
 #include "base/slice.h"
 #include "chroma/catalog.h"
 #include "chroma/db.h"
+#include "chroma/walrows.h"
 #include "stream/record.h"
 
 enum wal_column {
@@ -33,8 +34,7 @@ struct wal_row {
 struct wal {
 	const struct catalog *catalog;
 	struct db *db;
-	struct db_stmt st;
-	int64_t next, last;	/* seq_ids still to read, inclusive */
+	struct walrows scan;
 	bool dead_too;
 	bool over;
 	int64_t version;	/* of the database, see db_version() */
@@ -56,15 +56,6 @@ ATTR_NODISCARD int wal_open(struct wal *w, struct db *db, int64_t from,
 
 /* Whose rows they are: needed before the first wal_next(); must outlive *w. */
 void wal_use(struct wal *w, const struct catalog *c);
-
-/* A range of rows was read in the order of seq_id, and no row from next on
- * came: 0 if none is there up to last, else -1 with *e set.  A damaged seq_id
- * that claims to be above last ends SQLite's scan where it stands. */
-ATTR_NODISCARD int wal_ended(struct db *db, int64_t next, int64_t last,
-    struct err *e);
-
-/* The error of a row that is not above the one before it.  -1. */
-int wal_disorder(const struct db *db, struct err *e);
 
 /* The next row: 1, valid until the next call; 0 at the end; -1 with *e set.
  * STATUS_BUSY when rows were removed that had not been read yet (Chroma purges,
