@@ -34,6 +34,8 @@ struct config {
 	int64_t since, until;	/* ms; since inclusive, until exclusive */
 	bool timed;
 	bool columns;		/* rows as `chops wal export` writes them */
+	bool identity;		/* only what identifies a row */
+	bool dead_topics;	/* rows of no collection, too */
 	struct opt_output output;
 	uint64_t wait_s;
 	const char *tmpdir;
@@ -49,10 +51,12 @@ static const char usage_text[] =
 "                         TENANT/DATABASE/NAME or a UUID\n"
 "      --columns          rows as stored, in the form of 'chops wal export'\n"
 "      --committed        only rows that both segments have applied\n"
+"      --dead-topics      also rows of collections that are gone\n"
 "      --embedding=FORM   array (default), base64 or none\n"
 "      --force            write bytes that are no text to a terminal\n"
 "      --from-seq-id=N    first seq_id (default: the oldest)\n"
 "  -h, --help             print this text\n"
+"      --identity         only what identifies a row: enough to prune by\n"
 "  -j, --jsonl            write JSONL (the default)\n"
 "      --pending          only rows that are not committed\n"
 "      --progress         show progress even where it is not a terminal\n"
@@ -72,10 +76,12 @@ static const struct option longopts[] = {
 	{ "collection",	 required_argument,	NULL, 'c' },
 	{ "columns",	 no_argument,		NULL, OPT_COLUMNS },
 	{ "committed",	 no_argument,		NULL, OPT_COMMITTED },
+	{ "dead-topics", no_argument,		NULL, OPT_DEAD_TOPICS },
 	{ "embedding",	 required_argument,	NULL, OPT_EMBEDDING },
 	{ "force",	 no_argument,		NULL, OPT_FORCE },
 	{ "from-seq-id", required_argument,	NULL, OPT_FROM_SEQ_ID },
 	{ "help",	 no_argument,		NULL, 'h' },
+	{ "identity",	 no_argument,		NULL, OPT_IDENTITY },
 	{ "jsonl",	 no_argument,		NULL, 'j' },
 	{ "pending",	 no_argument,		NULL, OPT_PENDING },
 	{ "progress",	 no_argument,		NULL, OPT_PROGRESS },
@@ -104,7 +110,10 @@ in_part(const struct config *cf, const struct catalog *c,
 	if (cf->part == PART_ALL)
 		return true;
 	if (!row->collection)
-		return false;
+		return cf->dead_topics &&
+		    catalog_dead_topic(c, &row->col[WAL_TOPIC]) &&
+		    (cf->part != PART_PRUNABLE ||
+		    (uint64_t)seq_id != c->newest);
 	known = collection_committed(row->collection, &committed);
 	switch (cf->part) {
 	case PART_COMMITTED:
@@ -152,6 +161,10 @@ put_row(const struct config *cf, const struct wal_row *row,
 
 	if (cf->columns)
 		return put_columns(row, so, e);
+	if (cf->identity) {
+		wal_identity(row, &r);
+		return stream_put_record(so, &r, e);
+	}
 	if (wal_record(row, &r, mem, &poison, e) < 0)
 		return -1;
 	if (poison != POISON_NONE && (*poisoned)++ < POISON_SHOWN)
@@ -197,8 +210,10 @@ put_begin(const struct config *cf, const struct catalog *c, int64_t to,
 	struct buf text = { 0 };
 	int r;
 
-	catalog_begin(c, from, (uint64_t)to, cf->part != PART_ALL || cf->timed,
-	    cf->output.embedding == EMBEDDING_NONE, &text);
+	catalog_begin(c, from, (uint64_t)to,
+	    (cf->part != PART_ALL || cf->timed ? BEGIN_PARTIAL : 0u) |
+	    (cf->output.embedding == EMBEDDING_NONE ? BEGIN_NO_EMBEDDINGS : 0u) |
+	    (cf->identity ? BEGIN_IDENTITY : 0u), &text);
 	r = buf_ok(&text) ? stream_put_begin(so, buf_slice(&text), e) :
 	    err_nomem(e);
 	buf_release(&text);
@@ -283,7 +298,8 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	if (cf->to < to)
 		to = cf->to;
 	if (wal_open(&w, &pd.db, cf->from_set ? cf->from : INT64_MIN, to,
-	    cf->only.n == 0 && cf->part == PART_ALL, shared, e) < 0 ||
+	    cf->dead_topics || (cf->only.n == 0 && cf->part == PART_ALL),
+	    cf->identity, shared, e) < 0 ||
 	    catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0 ||
 	    check_watermarks(cf, &c, shared, e) < 0)
 		return persist_failed(&pd, e);
@@ -349,6 +365,12 @@ check(const struct config *cf, int operands)
 		opt_conflict("--columns", "--binary");
 	if (cf->columns && cf->output.embedding_set)
 		opt_conflict("--columns", "--embedding");
+	if (cf->columns && cf->identity)
+		opt_conflict("--columns", "--identity");
+	if (cf->identity && cf->output.embedding_set)
+		opt_conflict("--identity", "--embedding");
+	if (cf->part == PART_PENDING && cf->dead_topics)
+		opt_conflict("--pending", "--dead-topics");
 	if (cf->from_set && cf->from > cf->to)
 		prog_usage("--from-seq-id is greater than --to-seq-id");
 	if (cf->timed && cf->since >= cf->until)
@@ -373,6 +395,8 @@ main(int argc, char *argv[])
 		case 'V': return prog_version();
 		case OPT_COLUMNS: cf.columns = true; break;
 		case OPT_COMMITTED: take_part(&cf, PART_COMMITTED); break;
+		case OPT_DEAD_TOPICS: cf.dead_topics = true; break;
+		case OPT_IDENTITY: cf.identity = true; break;
 		case OPT_PENDING: take_part(&cf, PART_PENDING); break;
 		case OPT_PRUNABLE: take_part(&cf, PART_PRUNABLE); break;
 		case OPT_FROM_SEQ_ID:

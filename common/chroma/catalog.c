@@ -435,17 +435,28 @@ catalog_of_segment(const struct catalog *c, struct slice segment)
 	return find(c->by_segment, c->segments, segment);
 }
 
+/* The collection whose id a topic ends with, or NULL. */
+static struct collection *
+named_by_topic(const struct catalog *c, struct slice topic)
+{
+	const char *slash = topic.p ? memrchr(topic.p, '/', topic.len) : NULL;
+
+	return slash ? find(c->by_id, c->n, slice_of(slash + 1,
+	    (size_t)(topic.p + topic.len - (slash + 1)))) : NULL;
+}
+
 struct collection *
 catalog_of_topic(const struct catalog *c, struct slice topic)
 {
-	struct collection *col;
-	const char *slash = topic.p ? memrchr(topic.p, '/', topic.len) : NULL;
+	struct collection *col = named_by_topic(c, topic);
 
-	if (!slash)
-		return NULL;
-	col = find(c->by_id, c->n, slice_of(slash + 1,
-	    (size_t)(topic.p + topic.len - (slash + 1))));
 	return col && slice_is(topic, col->topic) ? col : NULL;
+}
+
+bool
+catalog_dead_topic(const struct catalog *c, const struct db_value *topic)
+{
+	return !named_by_topic(c, topic->bytes);
 }
 
 struct collection *
@@ -502,7 +513,7 @@ begin_collection(struct jsonw *w, const struct collection *col)
 
 void
 catalog_begin(const struct catalog *c, uint64_t from, uint64_t to,
-    bool partial, bool no_embeddings, struct buf *out)
+    unsigned flags, struct buf *out)
 {
 	struct jsonw w = { .b = out };
 	size_t i;
@@ -511,10 +522,12 @@ catalog_begin(const struct catalog *c, uint64_t from, uint64_t to,
 	json_cstr(&w, "type", "begin");
 	json_cstr(&w, "stream", "wal");
 	json_int(&w, "version", STREAM_VERSION);
-	if (partial)
+	if (flags & BEGIN_PARTIAL)
 		json_bool(&w, "partial", true);
-	if (no_embeddings)
+	if (flags & (BEGIN_NO_EMBEDDINGS | BEGIN_IDENTITY))
 		json_cstr(&w, "embedding", "none");
+	if (flags & BEGIN_IDENTITY)
+		json_bool(&w, "identity", true);
 	json_open(&w, "source", '{');
 	json_open(&w, "migrations", '{');
 	json_int(&w, "embeddings_queue", c->era.queue);

@@ -84,7 +84,12 @@ ATTR_NODISCARD int catalog_load_tables(struct catalog *c, struct db *db,
 struct collection *catalog_of_topic(const struct catalog *c,
     struct slice topic);
 
-/* Likewise of a column: a BLOB is no topic, whatever its bytes are. */
+/* Whether a topic (a column) is of no collection at all: none has its id, not
+ * even one whose rows have another topic (a Chroma of other settings). */
+bool catalog_dead_topic(const struct catalog *c,
+    const struct db_value *topic);
+
+/* The collection of a column: a BLOB is no topic, whatever its bytes are. */
 struct collection *catalog_of_topic_value(const struct catalog *c,
     const struct db_value *topic);
 
@@ -97,10 +102,14 @@ struct collection *catalog_of_segment(const struct catalog *c,
 bool collection_committed(const struct collection *col, uint64_t *seq_id);
 
 /* The begin record of a WAL stream of the selected collections, over seq_ids
- * from..to (inclusive).  partial: not every row in that range is in it.
- * no_embeddings: the vectors were left out.  Appended to *out. */
+ * from..to (inclusive).  Appended to *out. */
+enum {
+	BEGIN_PARTIAL = 1,	/* not every row in that range is in it */
+	BEGIN_NO_EMBEDDINGS = 2,	/* the vectors were left out */
+	BEGIN_IDENTITY = 4,	/* and all else but what identifies a row */
+};
 void catalog_begin(const struct catalog *c, uint64_t from, uint64_t to,
-    bool partial, bool no_embeddings, struct buf *out);
+    unsigned flags, struct buf *out);
 
 /* A collection's metadata as a JSON object, appended to *out; hnsw_only: only
  * the keys "hnsw:...".  0, or -1 with *e set. */

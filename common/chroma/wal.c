@@ -57,11 +57,13 @@ count_rows(struct wal *w, int64_t from, int64_t to, struct err *e)
 
 int
 wal_open(struct wal *w, struct db *db, int64_t from, int64_t to,
-    bool dead_too, bool shared, struct err *e)
+    bool dead_too, bool identity, bool shared, struct err *e)
 {
 	*w = (struct wal){ .db = db, .dead_too = dead_too, .shared = shared };
-	if (walrows_open(&w->scan, db, ", created_at, operation, topic, id, "
-	    "vector, encoding, metadata", from, to, e) < 0)
+	if (walrows_open(&w->scan, db, identity ?
+	    ", created_at, operation, topic, id, NULL, NULL, NULL" :
+	    ", created_at, operation, topic, id, vector, encoding, metadata",
+	    from, to, e) < 0)
 		return -1;
 	if (db_version(db, &w->version, e) < 0 ||
 	    (shared && count_rows(w, from, to, e) < 0)) {
@@ -510,6 +512,25 @@ take_texts(const struct wal_row *row, struct record *r,
 	    memcmp(topic.p, TOPIC_HEAD, head) != 0);
 }
 
+/* take_texts() and all else that identifies a row. */
+static bool
+identify(const struct wal_row *row, struct record *r, enum wal_poison *poison)
+{
+	*poison = POISON_NONE;
+	*r = (struct record){ .type = RECORD_WAL, .has = FIELD_SEQ_ID,
+	    .seq_id = row->col[WAL_SEQ_ID].i, .operation = OPERATION_NONE };
+	take_operation(&row->col[WAL_OPERATION], r, poison);
+	return take_texts(row, r, poison);
+}
+
+void
+wal_identity(const struct wal_row *row, struct record *r)
+{
+	enum wal_poison ignored;
+
+	(void)identify(row, r, &ignored);
+}
+
 static void
 set_part(struct record *r, unsigned field, struct slice *to,
     const struct buf *mem, struct span s)
@@ -529,12 +550,8 @@ wal_record(const struct wal_row *row, struct record *r, struct buf *mem,
 	struct span raw = { 0 };
 	bool own_topic;
 
-	*poison = POISON_NONE;
-	*r = (struct record){ .type = RECORD_WAL, .has = FIELD_SEQ_ID,
-	    .seq_id = row->col[WAL_SEQ_ID].i, .operation = OPERATION_NONE };
 	buf_reset(mem);
-	take_operation(&row->col[WAL_OPERATION], r, poison);
-	own_topic = take_texts(row, r, poison);
+	own_topic = identify(row, r, poison);
 	take_vector(row, r, poison);
 	if (md->type != DB_NULL && plain_text(md, poison).p &&
 	    split_metadata(md->bytes, mem, &parts, poison) < 0) {

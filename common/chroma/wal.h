@@ -47,12 +47,12 @@ struct wal {
 
 /* Prepare to read the rows with from <= seq_id <= to.  Rows of collections
  * that are not selected are passed over, and those of no collection unless
- * dead_too.  shared: somebody else has the database open, so a first pass
+ * dead_too.  identity: without vector, encoding and metadata.  shared: somebody else has the database open, so a first pass
  * counts the rows, which tells at the end whether any went before we came to
  * it.  Called before the catalog is loaded, so that whatever goes after this
  * moment is noticed.  0, or -1 with *e set. */
 ATTR_NODISCARD int wal_open(struct wal *w, struct db *db, int64_t from,
-    int64_t to, bool dead_too, bool shared, struct err *e);
+    int64_t to, bool dead_too, bool identity, bool shared, struct err *e);
 
 /* Whose rows they are: needed before the first wal_next(); must outlive *w. */
 void wal_use(struct wal *w, const struct catalog *c);
@@ -84,6 +84,10 @@ const char *wal_poison_effect(enum wal_poison p);
  * 0, or -1 with *e set (no memory). */
 ATTR_NODISCARD int wal_record(const struct wal_row *row, struct record *r,
     struct buf *mem, enum wal_poison *poison, struct err *e);
+
+/* What identifies the row, as far as it is what it should be: seq_id,
+ * operation, id, created_at and whose it is.  r points into row. */
+void wal_identity(const struct wal_row *row, struct record *r);
 
 /* The row as one line of JSON without newline, appended to *out, in the keys
  * and encodings (and to the byte) of `chops wal export`, chromadb-ops 0.1.5,

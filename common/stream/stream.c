@@ -270,11 +270,12 @@ int
 stream_begin_parse(struct slice text, struct begin *b, struct err *e)
 {
 	static const char *const key[] = { "type", "stream", "version",
-	    "partial", "redacted", "embedding", "source" };
-	struct slice val[7];
+	    "partial", "redacted", "embedding", "source",
+	    "identity" };
+	struct slice val[8];
 	uint64_t version;
 
-	if (json_members(text, key, val, 7, e) < 0)
+	if (json_members(text, key, val, 8, e) < 0)
 		return -1;
 	if (!slice_is(val[0], "\"begin\"") || json_u63(val[2], &version) < 0)
 		return err_data(e, "a begin record without a version");
@@ -288,6 +289,7 @@ stream_begin_parse(struct slice text, struct begin *b, struct err *e)
 	b->partial = slice_is(val[3], "true");
 	b->redacted = val[4].p != NULL;
 	b->no_embeddings = slice_is(val[5], "\"none\"");
+	b->identity = slice_is(val[7], "true");
 	return 0;
 }
 

@@ -72,6 +72,7 @@ struct begin {
 					 * the range that source names */
 	bool redacted;			/* no writer may take it */
 	bool no_embeddings;		/* "embedding":"none" */
+	bool identity;			/* only what identifies a row */
 	struct slice text;		/* the whole record */
 };
 
