@@ -35,15 +35,19 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-info chroma-walexport chroma-walfilter
+PROGS := chroma-info chroma-walexport chroma-walfilter chroma-walprune
 PIPES := export
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream chroma prog
-base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file
+base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
+	spill hash
 stream := zio in out json record frame stream
-chroma := db era params holders persist pickle index catalog select walrows wal survey notes
-prog   := prog opt progress receipt table infojson infotext
+chroma := db era params holders persist pickle index elements \
+	catalog select walrows wal survey notes claim coverage rowset prune \
+	rewrite reclaim
+prog   := prog opt progress receipt table infojson infotext \
+	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_crc32c t_f32 t_file t_frame t_index t_json t_num \
 	t_params t_pickle t_record t_select t_stream t_utf8 t_wal t_when

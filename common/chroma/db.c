@@ -188,6 +188,62 @@ db_exec(struct db *db, const char *sql, struct err *e)
 	return rc == SQLITE_OK ? 0 : failed(db, rc, e);
 }
 
+uint64_t
+db_changes(const struct db *db)
+{
+	return (uint64_t)sqlite3_changes64(db->h);
+}
+
+int
+db_attach(struct db *db, const char *path, const char *as, struct err *e)
+{
+	struct buf uri = { 0 };
+	struct db_stmt st;
+	int got = -1;
+
+	put_uri(&uri, path, "");
+	if (!buf_ok(&uri)) {
+		err_nomem(e);
+	} else if (db_prepare(db, &st, "ATTACH ?1 AS ?2", e) == 0) {
+		db_bind_text(&st, 1, buf_slice(&uri));
+		db_bind_text(&st, 2, slice_str(as));
+		got = db_step(&st, e);
+		db_finish(&st);
+	}
+	buf_release(&uri);
+	return got;
+}
+
+int
+db_copy(struct db *db, const char *path, struct err *e)
+{
+	sqlite3_backup *b;
+	struct db to;
+	int rc;
+
+	if (db_open(&to, path, path, DB_WRITE, 0, e) < 0)
+		return -1;
+	rc = sqlite3_exec(to.h, "PRAGMA synchronous=OFF; "
+	    "PRAGMA journal_mode=OFF", NULL, NULL, NULL);
+	if (rc == SQLITE_OK) {
+		b = sqlite3_backup_init(to.h, "main", db->h, "main");
+		if (b)
+			sqlite3_backup_step(b, -1);
+		rc = b ? sqlite3_backup_finish(b) : sqlite3_errcode(to.h);
+	}
+	if (rc != SQLITE_OK)
+		failed(&to, rc, e);
+	db_close(&to);
+	return rc == SQLITE_OK ? 0 : -1;
+}
+
+void
+db_schema_writable(struct db *db, bool on)
+{
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, !on, NULL);
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_WRITABLE_SCHEMA, on, NULL);
+}
+
 int
 db_int(struct db *db, const char *sql, int64_t *v, struct err *e)
 {

@@ -63,6 +63,22 @@ void db_finish(struct db_stmt *st);
 /* Run a statement without results (BEGIN, PRAGMA …). */
 ATTR_NODISCARD int db_exec(struct db *db, const char *sql, struct err *e);
 
+/* Rows that the last INSERT, UPDATE or DELETE changed. */
+uint64_t db_changes(const struct db *db);
+
+/* Another database file in the same connection, "as" before its tables' names;
+ * not within a transaction.  0, or -1 with *e set. */
+ATTR_NODISCARD int db_attach(struct db *db, const char *path, const char *as,
+    struct err *e);
+
+/* Write a copy of db, page by page, to the empty file at path.  0, or -1 with
+ * *e set. */
+ATTR_NODISCARD int db_copy(struct db *db, const char *path, struct err *e);
+
+/* Let INSERTs write to sqlite_master and to the tables behind virtual ones,
+ * which are refused otherwise: to make a database out of another one. */
+void db_schema_writable(struct db *db, bool on);
+
 /* The single integer that sql gives; *v unchanged if it gives no row or NULL.
  * 0, or -1 with *e set. */
 ATTR_NODISCARD int db_int(struct db *db, const char *sql, int64_t *v,

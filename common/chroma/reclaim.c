@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reclaim.c - delete rows of a log, and give back the space that they had. */
+#include "chroma/reclaim.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "chroma/rewrite.h"
+
+/* Space that SQLite needs beside what it copies. */
+#define SLACK ((uint64_t)1 << 20)
+
+const char *const reclaim_name[RECLAIMS] = {
+	"auto", "none", "vacuum", "rewrite",
+};
+
+/* ---- the choice ---- */
+
+static int
+sizes(struct db *db, uint64_t *page, uint64_t *pages, uint64_t *unused,
+    struct err *e)
+{
+	int64_t size = 0, count = 0, freelist = 0;
+
+	if (db_int(db, "PRAGMA page_size", &size, e) < 0 ||
+	    db_int(db, "PRAGMA page_count", &count, e) < 0 ||
+	    db_int(db, "PRAGMA freelist_count", &freelist, e) < 0)
+		return -1;
+	*page = (uint64_t)size;
+	*pages = (uint64_t)count;
+	*unused = (uint64_t)freelist;
+	return 0;
+}
+
+struct need {
+	const char *dir;
+	uint64_t bytes;
+};
+
+/* Whether there is room in all of these places.  1, 0 and *e says where not,
+ * -1 with *e set. */
+static int
+room(const struct need *n, int count, const char *what, struct err *e)
+{
+	uint64_t have;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		if (file_room(n[i].dir, &have, e) < 0)
+			return -1;
+		if (have >= n[i].bytes)
+			continue;
+		err_fail(e, "%s needs %llu bytes in %s, which has %llu; free "
+		    "some, or choose another way with --reclaim (nothing was "
+		    "changed)", what, (unsigned long long)n[i].bytes,
+		    err_tail(n[i].dir), (unsigned long long)have);
+		return 0;
+	}
+	return 1;
+}
+
+/* The directory that a path lies in; the caller's to free. */
+static char *
+directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash ? strdup(".") : slash == path ? strdup("/") :
+	    strndup(path, (size_t)(slash - path));
+}
+
+/* Where one way needs how much. */
+static int
+needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
+    const char *backup_dir, const char *tmpdir, uint64_t going,
+    struct need n[3])
+{
+	int k = 0;
+
+	switch (how) {
+	case RECLAIM_REWRITE:
+		n[k++] = (struct need){ dir, rp->stay + rp->stay / 32 +
+		    SLACK };
+		return k;	/* the backup is another name */
+	case RECLAIM_VACUUM:
+		n[k++] = (struct need){ tmpdir, rp->stay + SLACK };
+		n[k++] = (struct need){ dir, rp->bytes + SLACK };
+		break;
+	default:
+		n[k++] = (struct need){ dir, going + SLACK };
+		break;
+	}
+	if (backup_dir)
+		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK };
+	return k;
+}
+
+/* What was asked for, or the first that pays and fits.  rewritable: the file
+ * can be replaced. */
+static int
+choose(struct reclaim_plan *rp, const struct prune *p, enum reclaim want,
+    bool rewritable, const char *dir, const char *backup_dir,
+    const char *tmpdir, struct err *e)
+{
+	static const char *const what[RECLAIMS] = { "", "deleting",
+	    "VACUUM", "writing the file anew" };
+	static const enum reclaim order[] = { RECLAIM_REWRITE, RECLAIM_VACUUM,
+	    RECLAIM_NONE };
+	uint64_t gain = rp->bytes - rp->stay;
+	struct need n[3];
+	size_t i;
+	int got = 0;
+
+	for (i = 0; i < 3 && got == 0; i++) {
+		rp->how = order[i];
+		/* a copy of what stays is cheaper than VACUUM from half the
+		 * file on; below an eighth neither is worth what it reads and
+		 * writes */
+		if (want != RECLAIM_AUTO ? want != rp->how :
+		    (rp->how == RECLAIM_REWRITE && (!rewritable ||
+		    gain * 2 < rp->bytes)) ||
+		    (rp->how == RECLAIM_VACUUM && gain * 8 < rp->bytes))
+			continue;
+		if (rp->how == RECLAIM_NONE && p->goes == 0)
+			return 0;
+		got = room(n, needs(rp, rp->how, dir, backup_dir, tmpdir,
+		    p->bytes, n), what[rp->how], e);
+	}
+	return got > 0 ? 0 : -1;
+}
+
+static int
+choose_at(struct reclaim_plan *rp, const char *file, const struct prune *p,
+    const struct reclaim_options *o, bool rewritable, struct err *e)
+{
+	const char *tmpdir = o->tmpdir ? o->tmpdir : getenv("TMPDIR");
+	char *dir = directory_of(file);
+	char *backup_dir = o->backup ? directory_of(o->backup) : NULL;
+	int r = -1;
+
+	if (!dir || (o->backup && !backup_dir))
+		err_nomem(e);
+	else
+		r = choose(rp, p, o->want, rewritable, dir, backup_dir,
+		    tmpdir && *tmpdir ? tmpdir : "/tmp", e);
+	free(dir);
+	free(backup_dir);
+	return r;
+}
+
+int
+reclaim_choose(struct reclaim_plan *rp, struct db *db, const char *file,
+    const struct prune *p, const struct reclaim_options *o, struct err *e)
+{
+	uint64_t page, pages, unused, used;
+
+	if (sizes(db, &page, &pages, &unused, e) < 0)
+		return -1;
+	used = (pages - unused) * page;
+	*rp = (struct reclaim_plan){ .bytes = pages * page,
+	    .stay = used > p->bytes ? used - p->bytes : 0 };
+	if (choose_at(rp, file, p, o, true, e) < 0)
+		return -1;
+	rp->idle = p->goes == 0 && (rp->how == RECLAIM_NONE || unused == 0);
+	return 0;
+}
+
+/* ---- in place ---- */
+
+static int
+delete_rows(struct db *db, struct prune *p, struct err *e)
+{
+	struct prune_range r;
+	struct db_stmt st;
+	int got;
+
+	if (prune_rewind(p, e) < 0 || db_prepare(db, &st, "DELETE FROM "
+	    "embeddings_queue WHERE seq_id BETWEEN ?1 AND ?2", e) < 0)
+		return -1;
+	while ((got = prune_next(p, &r, e)) > 0) {
+		db_bind_i64(&st, 1, r.from);
+		db_bind_i64(&st, 2, r.to);
+		got = db_step(&st, e);
+		db_reset(&st);
+		if (got == 0 && db_changes(db) != r.rows)
+			got = err_data(e, "%s: seq_ids %lld to %lld are not "
+			    "the %llu rows that were looked at; nothing was "
+			    "changed", err_tail(db->name), (long long)r.from,
+			    (long long)r.to, (unsigned long long)r.rows);
+		if (got < 0)
+			break;
+	}
+	db_finish(&st);
+	return got;
+}
+
+/* The database as it is, under another name, complete or not at all.  Through
+ * SQLite: a descriptor of our own would drop its locks when it is closed. */
+static int
+keep_copy(struct db *db, const char *path, struct err *e)
+{
+	struct file_new f;
+	char *tmp;
+	int r = -1;
+
+	if (file_new_begin_named(&f, path, e) < 0)
+		return -1;
+	tmp = file_new_path(&f);
+	if (!tmp)
+		err_nomem(e);
+	else
+		r = db_copy(db, tmp, e);
+	free(tmp);
+	if (r == 0)
+		return file_new_commit(&f, e);
+	file_new_abort(&f);
+	return -1;
+}
+
+/* The row that Chroma's own vacuum adds as well (chroma 0.6.3,
+ * chromadb/db/impl/sqlite.py). */
+#define MAINTENANCE(db) "INSERT INTO " db "maintenance_log " \
+	"(operation, timestamp) VALUES ('prune', CURRENT_TIMESTAMP)"
+
+static int
+in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
+    const struct reclaim_options *o, struct err *e)
+{
+	struct db *db = &c->pd.db;
+	struct err ignored, why;
+	int r;
+
+	if (o->backup && keep_copy(db, o->backup, e) < 0)
+		return -1;
+	if (db_exec(db, "BEGIN IMMEDIATE", e) < 0)
+		return -1;
+	r = delete_rows(db, p, e);
+	if (r == 0 && o->maintenance_log)
+		r = db_exec(db, MAINTENANCE(""), e);
+	if (r == 0)
+		r = claim_look(c, e);
+	if (r == 0)
+		r = db_exec(db, "COMMIT", e);
+	if (r < 0) {
+		(void)!db_exec(db, "ROLLBACK", &ignored);
+		if (o->backup)
+			unlink(o->backup);
+		return -1;
+	}
+	if (rp->how == RECLAIM_VACUUM && db_exec(db, "VACUUM", &why) < 0)
+		return err_fail(e, "the rows are gone, but their space could "
+		    "not be given back: %s", why.msg);
+	return 0;
+}
+
+/* ---- a new file ---- */
+
+/* 1; 0 where the file cannot be replaced, *e says why; -1. */
+static int
+anew(struct claim *c, struct prune *p, const struct reclaim_options *o,
+    struct err *e)
+{
+	struct db *db = &c->pd.db;
+	char *path = NULL;
+	int fd = -1, r;
+
+	r = claim_replacement(c, &path, &fd, e);
+	if (r <= 0)
+		return r;
+	r = rewrite_copy(db, p, path, o->maintenance_log ?
+	    MAINTENANCE("new.") : NULL, e);
+	/* the disk works while we check what is on its way to it */
+	if (r == 0)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (r == 0)
+		r = rewrite_check(db, p, path, c->sqlite_wal, e);
+	if (r == 0 && fsync(fd) < 0)
+		r = err_system(e, "%s: fsync", err_tail(path));
+	if (r == 0)
+		r = claim_look(c, e);
+	if (r == 0)
+		r = claim_replace(c, path, o->backup, e);
+	free(path);
+	return r < 0 ? -1 : 1;
+}
+
+int
+reclaim_run(struct claim *c, struct prune *p, struct reclaim_plan *rp,
+    const struct reclaim_options *o, struct err *e)
+{
+	int r;
+
+	if (rp->how == RECLAIM_REWRITE) {
+		r = anew(c, p, o, e);
+		if (r != 0 || o->want == RECLAIM_REWRITE)
+			return r > 0 ? 0 : -1;
+		if (choose_at(rp, c->pd.real, p, o, false, e) < 0)
+			return -1;
+	}
+	return in_place(c, p, rp, o, e);
+}
