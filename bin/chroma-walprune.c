@@ -170,14 +170,17 @@ open_dir(const struct config *cf, struct job *j, struct err *e)
 	struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
 	struct claim_options co = { .wait_ms = po.wait_ms,
 	    .assume_stopped = cf->assume_stopped };
+	struct holders h;
 
 	j->options = (struct reclaim_options){ .want = cf->reclaim,
 	    .backup = cf->backup, .tmpdir = cf->tmpdir };
 	j->pd = cf->dry_run ? &j->reading : &j->claim.pd;
 	if (!cf->dry_run)
 		return claim_open(&j->claim, cf->dir, &co, e);
-	return persist_open(j->pd, cf->dir, &po, e) < 0 ? -1 :
-	    holders_refuse(j->pd->dir, e);
+	if (persist_open(j->pd, cf->dir, &po, e) < 0 ||
+	    holders_find(j->pd->dir, &h, e) < 0)
+		return -1;
+	return h.n > 0 ? holders_seen(&h, j->pd->dir, e) : 0;
 }
 
 static int
@@ -225,8 +228,8 @@ prepare(const struct config *cf, struct job *j, struct rowset *rs,
 
 /* The ids that stand in the way: on stderr, in the receipt, in --ids. */
 static int
-report_refused(const struct config *cf, const struct job *j,
-    struct prunereport *pr, struct err *e)
+report_refused(const struct config *cf, struct prunereport *pr,
+    struct err *e)
 {
 	struct out out;
 
@@ -253,7 +256,7 @@ run(const struct config *cf, int *status, struct err *e)
 
 	receipt_start(&receipt);
 	if (read_streams(cf, &rs, e) < 0 || prepare(cf, &j, &rs, e) < 0 ||
-	    report_refused(cf, &j, &pr, e) < 0)
+	    report_refused(cf, &pr, e) < 0)
 		return -1;
 	pr.dir = j.pd->dir;
 	if (j.prune.refused && cf->all_or_nothing)

@@ -178,9 +178,17 @@ file_room(const char *dir, uint64_t *bytes, struct err *e)
 	return 0;
 }
 
-/* Remove what dead runs left of this name: a living one holds a lock. */
-static void
-sweep(int dirfd, const char *name)
+char *
+file_tmp_name(const char *name)
+{
+	char *tmp;
+
+	return asprintf(&tmp, ".%s%s%ld", name, TMP_MARK,
+	    (long)getpid()) < 0 ? NULL : tmp;
+}
+
+void
+file_sweep(int dirfd, const char *name)
 {
 	size_t n = strlen(name);
 	struct dirent *d;
@@ -214,9 +222,8 @@ sweep(int dirfd, const char *name)
 static int
 open_named(struct file_new *f)
 {
-	if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
-	    (long)getpid()) < 0) {
-		f->tmp = NULL;
+	f->tmp = file_tmp_name(f->name);
+	if (!f->tmp) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -252,8 +259,8 @@ is_sqlite(const struct file_new *f)
 	return n == sizeof(head) && memcmp(head, "SQLite format 3", 16) == 0;
 }
 
-int
-file_new_begin(struct file_new *f, const char *path, bool replace,
+static int
+begin(struct file_new *f, const char *path, bool replace, bool named,
     struct err *e)
 {
 	const char *slash = strrchr(path, '/');
@@ -296,14 +303,39 @@ file_new_begin(struct file_new *f, const char *path, bool replace,
 		file_new_abort(f);
 		return -1;
 	}
-	sweep(f->dirfd, f->name);
-	f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+	file_sweep(f->dirfd, f->name);
+	if (!named)
+		f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
+		    0666);
 	if (f->fd < 0 && open_named(f) < 0) {
 		err_system(e, "%s", err_tail(path));
 		file_new_abort(f);
 		return -1;
 	}
 	return 0;
+}
+
+int
+file_new_begin(struct file_new *f, const char *path, bool replace,
+    struct err *e)
+{
+	return begin(f, path, replace, false, e);
+}
+
+int
+file_new_begin_named(struct file_new *f, const char *path, struct err *e)
+{
+	return begin(f, path, false, true, e);
+}
+
+char *
+file_new_path(const struct file_new *f)
+{
+	const char *slash = strrchr(f->path, '/');
+	char *path;
+
+	return asprintf(&path, "%.*s%s", slash ?
+	    (int)(slash + 1 - f->path) : 0, f->path, f->tmp) < 0 ? NULL : path;
 }
 
 /* Give a file without a name a temporary one. */
@@ -324,9 +356,8 @@ publish(struct file_new *f)
 		return f->tmp ? linkat(f->dirfd, f->tmp, f->dirfd, f->name, 0) :
 		    name_it(f, f->name);
 	if (!f->tmp) {
-		if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
-		    (long)getpid()) < 0) {
-			f->tmp = NULL;
+		f->tmp = file_tmp_name(f->name);
+		if (!f->tmp) {
 			errno = ENOMEM;
 			return -1;
 		}

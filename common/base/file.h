@@ -33,6 +33,15 @@ ATTR_NODISCARD int file_like(int fd, int like, struct err *e);
  * dir.  0, or -1 with *e set. */
 ATTR_NODISCARD int file_room(const char *dir, uint64_t *bytes, struct err *e);
 
+/* ".NAME.chromautils-PID": what a file is called until it gets the name name,
+ * in the same directory.  The caller's to free; NULL: no memory. */
+char *file_tmp_name(const char *name);
+
+/* Remove the files that dead runs left under such names for name in dirfd,
+ * those with something more at the end too.  A living run holds a lock
+ * (flock(2), exclusive) on its own. */
+void file_sweep(int dirfd, const char *name);
+
 /* A new file that gets its name only when it is complete. */
 struct file_new {
 	int fd;			/* write to this */
@@ -50,6 +59,15 @@ struct file_new {
  * that a dead run left are removed.  0, or -1 with *e set. */
 ATTR_NODISCARD int file_new_begin(struct file_new *f, const char *path,
     bool replace, struct err *e);
+
+/* Likewise, for one that somebody else is to write by its name: it has the
+ * temporary one from the start.  Not to replace anything. */
+ATTR_NODISCARD int file_new_begin_named(struct file_new *f, const char *path,
+    struct err *e);
+
+/* Its path as long as it is not complete, the caller's to free; NULL: no
+ * memory. */
+char *file_new_path(const struct file_new *f);
 
 /* fsync, give it its name, fsync the directory.  0, or -1 with *e set; then
  * the name is as it was before.  Ends f either way. */
