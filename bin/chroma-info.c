@@ -101,7 +101,7 @@ run(const struct config *cf, const char *dir, struct buf *b, struct err *e)
 
 	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
-	if (db_map(&pd.db, e) < 0 || catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0 ||
+	if (db_map(&pd.db, true, e) < 0 || catalog_load(&c, &pd, e) < 0 || select_apply(&c, &sel, e) < 0 ||
 	    survey(&s, &c, &pd, cf->effort, e) < 0 ||
 	    render(cf, &s, &pd, b, e) < 0 || persist_check(&pd, e) < 0)
 		return persist_failed(&pd, e);

@@ -191,7 +191,8 @@ plan(const struct config *cf, struct job *j, struct rowset *rs, struct err *e)
 
 	if (!cf->dry_run && claim_stamp(&j->claim, e) < 0)
 		return -1;
-	if (catalog_load(&j->catalog, j->pd, e) < 0)
+	if (db_map(&j->pd->db, true, e) < 0 ||
+	    catalog_load(&j->catalog, j->pd, e) < 0)
 		return persist_failed(j->pd, e);
 	if (j->catalog.era.unknown[0])
 		return err_data(e, "%s: migrations newer than this program "

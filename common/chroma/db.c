@@ -395,9 +395,10 @@ db_batch_over(const struct db *db, size_t bytes)
 }
 
 int
-db_map(struct db *db, struct err *e)
+db_map(struct db *db, bool on, struct err *e)
 {
-	return db_exec(db, "PRAGMA mmap_size=2147418112", e);
+	return db_exec(db, on ? "PRAGMA mmap_size=2147418112" :
+	    "PRAGMA mmap_size=0", e);
 }
 
 int

@@ -126,7 +126,7 @@ bool db_batch_over(const struct db *db, size_t bytes);
 /* Read through a map of the file: a pass over many pages takes half the time.
  * A file that is cut short or cannot be read then ends the process (prog.h,
  * SIGBUS), so not for what must report where it stopped. */
-ATTR_NODISCARD int db_map(struct db *db, struct err *e);
+ATTR_NODISCARD int db_map(struct db *db, bool on, struct err *e);
 
 /* Changes whenever somebody else changed the file since we opened it. */
 ATTR_NODISCARD int db_version(struct db *db, int64_t *version, struct err *e);

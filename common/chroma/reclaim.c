@@ -236,7 +236,7 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 
 	if (o->backup && keep_copy(db, o->backup, e) < 0)
 		return -1;
-	if (db_exec(db, "BEGIN IMMEDIATE", e) < 0)
+	if (db_map(db, false, e) < 0 || db_exec(db, "BEGIN IMMEDIATE", e) < 0)
 		return -1;
 	r = delete_rows(db, p, e);
 	if (r == 0 && o->maintenance_log)

@@ -284,10 +284,10 @@ rewrite_copy(struct db *db, struct prune *p, const char *path,
 	buf_addf(&sql, "PRAGMA new.journal_mode=OFF; "
 	    "PRAGMA new.synchronous=OFF; PRAGMA new.cache_size=-%d",
 	    CACHE_KIB);
-	if (set(db, "page_size", e) == 0 && set(db, "auto_vacuum", e) == 0 &&
+	if (exec(db, &sql, e) == 0 &&
+	    set(db, "page_size", e) == 0 && set(db, "auto_vacuum", e) == 0 &&
 	    set(db, "user_version", e) == 0 &&
-	    set(db, "application_id", e) == 0 && exec(db, &sql, e) == 0 &&
-	    db_exec(db, "BEGIN", e) == 0) {
+	    set(db, "application_id", e) == 0 && db_exec(db, "BEGIN", e) == 0) {
 		r = copy_all(db, p, maintenance, e);
 		if (r == 0)
 			r = db_exec(db, "COMMIT", e);
@@ -374,7 +374,9 @@ rewrite_check(struct db *db, const struct prune *p, const char *path,
 
 	if (db_open(&new, path, path, DB_WRITE, 0, e) < 0)
 		return -1;
-	r = quick_check(&new, db->name, e);
+	r = db_map(&new, true, e);	/* it is ours */
+	if (r == 0)
+		r = quick_check(&new, db->name, e);
 	if (r == 0)
 		r = for_each(db, "SELECT name, '' FROM main.sqlite_master "
 		    "WHERE " TABLES, check_table, &c, e);
