@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* index.h - the directory of a VECTOR segment: four files of hnswlib's and a
- * pickle, read and never loaded.
+ * pickle, opened, and their sizes and header looked at; elements.h has what is
+ * in them.
  *
  * Source: chroma-core/hnswlib, hnswlib/hnswalg.h at 6868102 (persistDirty,
  * loadPersistedIndex; the layout is the same in chroma-hnswlib 0.7.1 to 0.7.6
@@ -64,24 +65,5 @@ void index_close(struct index_dir *d);
  * there is none, -1 with *e set. */
 ATTR_NODISCARD int index_pickle(const struct index_dir *d, struct pickle *k,
     bool want_maps, char **bytes, struct err *e);
-
-/* What a pass over all elements and links finds. */
-struct index_scan {
-	uint64_t elements, deleted;
-	uint64_t orphan_labels;		/* live elements that no id names */
-	uint64_t missing_labels;	/* labels of ids without a live element */
-	uint64_t bad_links;		/* elements with links that lead
-					 * nowhere */
-	uint64_t links_size;		/* bytes of link_lists.bin in use */
-	int32_t max_level;
-	struct err fault;		/* the first thing wrong */
-};
-
-/* Walk over data_level0.bin and link_lists.bin, and compare the labels with
- * those of the pickle (pairs kept).  Memory: 8 bytes an element and id.  Cost:
- * the elements that the header counts, whatever the files' sizes say.  0, or
- * -1 with *e set when the system fails. */
-ATTR_NODISCARD int index_scan(const struct index_dir *d,
-    const struct pickle *k, struct index_scan *s, struct err *e);
 
 #endif

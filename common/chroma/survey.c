@@ -360,13 +360,21 @@ look_at_files(struct survey *s, struct persist *pd, struct err *e)
 }
 
 /* Nothing was ever persisted: no pickle, no watermark, and a header that
- * counts no elements.  Then no damage to the other files loses anything, and
- * Chroma makes them anew. */
+ * counts no elements; or a pickle without ids alone.  Then no damage to the
+ * other files loses anything, and Chroma makes them anew. */
 static bool
 holds_nothing(const struct survey_collection *sc)
 {
-	return !sc->dir.there[INDEX_PICKLE] && sc->dir.has_header &&
-	    sc->dir.header.cur_element_count == 0 &&
+	const struct index_dir *d = &sc->dir;
+	int i, files = 0;
+
+	for (i = 0; i < INDEX_PICKLE; i++)
+		files += d->there[i];
+	if (sc->has_pickle)
+		return sc->counted && files == 0 &&
+		    sc->pickle.id_to_label.n == 0;
+	return !d->there[INDEX_PICKLE] && d->has_header &&
+	    d->header.cur_element_count == 0 &&
 	    sc->col->vector.source == WATERMARK_NONE;
 }
 
@@ -389,23 +397,20 @@ set_state(struct survey_collection *sc)
 		sc->state = INDEX_PRESENT;
 }
 
-/* The index directory of one collection. */
+/* The index directory of one collection, without its elements. */
 static int
-read_index(struct survey *s, struct survey_collection *sc, int dirfd,
+read_sizes(struct survey *s, struct survey_collection *sc, int dirfd,
     struct err *e)
 {
 	struct err why = { 0 };
 	char *bytes = NULL;
 	int r;
 
-	sc->dir.fd = -1;
-	if (!sc->col->vector_segment)
-		return 0;
 	if (index_open(&sc->dir, dirfd, sc->col->vector_segment, e) < 0)
 		return -1;
 	sc->fault = sc->dir.fault;
 	r = s->effort == SURVEY_QUICK ? 0 : index_pickle(&sc->dir, &sc->pickle,
-	    s->effort == SURVEY_DEEP, &bytes, &why);
+	    false, &bytes, &why);
 	if (r < 0 && !sc->fault.status)
 		sc->fault = why;
 	sc->has_pickle = r > 0 || (s->effort == SURVEY_QUICK &&
@@ -414,25 +419,43 @@ read_index(struct survey *s, struct survey_collection *sc, int dirfd,
 		err_data(&sc->fault, "index_metadata.pickle: %zu bytes behind "
 		    "its end; Chroma from 1.0 on refuses it",
 		    sc->pickle.trailing);
-	r = r > 0 && s->effort == SURVEY_DEEP ?
-	    index_scan(&sc->dir, &sc->pickle, &sc->scan, e) : 0;
-	if (r == 0 && s->effort == SURVEY_DEEP && sc->has_pickle) {
-		sc->scanned = !sc->scan.fault.status;
-		if (!sc->fault.status)
-			sc->fault = sc->scan.fault;
-		if (!sc->fault.status && (sc->scan.bad_links ||
-		    sc->scan.orphan_labels || sc->scan.missing_labels))
-			err_data(&sc->fault, "%" PRIu64 " elements with links "
-			    "that lead nowhere, %" PRIu64 " without an id, %"
-			    PRIu64 " ids without an element",
-			    sc->scan.bad_links, sc->scan.orphan_labels,
-			    sc->scan.missing_labels);
-	}
 	pickle_release(&sc->pickle);
 	free(bytes);
 	index_close(&sc->dir);
+	return 0;
+}
+
+/* The same with all that is in it. */
+static int
+read_elements(struct survey_collection *sc, int dirfd, struct err *e)
+{
+	struct elements el;
+
+	if (elements_open(&el, dirfd, sc->col->vector_segment,
+	    sc->col->dimension, sc->col->params.space, true, e) < 0)
+		return -1;
+	elements_close(&el);
+	sc->dir = el.dir;
+	sc->has_pickle = el.has_pickle;
+	sc->pickle = el.pickle;
+	sc->found = el.found;
+	sc->fault = el.found.fault;
+	sc->scanned = el.has_pickle && el.found.whole;
+	return 0;
+}
+
+static int
+read_index(struct survey *s, struct survey_collection *sc, int dirfd,
+    struct err *e)
+{
+	sc->dir.fd = -1;
+	if (!sc->col->vector_segment)
+		return 0;
+	if (s->effort == SURVEY_DEEP ? read_elements(sc, dirfd, e) < 0 :
+	    read_sizes(s, sc, dirfd, e) < 0)
+		return -1;
 	set_state(sc);
-	return r;
+	return 0;
 }
 
 /* The same, beside a Chroma that may be writing it: what looks like damage is
@@ -463,7 +486,7 @@ survey_deleted(const struct survey_collection *sc)
 	uint64_t ids = sc->pickle.id_to_label.n;
 
 	if (sc->scanned)
-		return sc->scan.deleted;
+		return sc->found.deleted;
 	return n > ids ? n - ids : 0;
 }
 

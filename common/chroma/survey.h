@@ -3,8 +3,8 @@
  * chroma-info shows, and what they mean in words.
  *
  * Reads in short batches like everything that runs beside a Chroma.
- * Memory: some KiB a collection; with SURVEY_DEEP 8 bytes an element and the
- * ids of one index.
+ * Memory: some KiB a collection; with SURVEY_DEEP what elements.h needs for one
+ * index.
  */
 #ifndef CHROMA_SURVEY_H
 #define CHROMA_SURVEY_H
@@ -15,6 +15,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "chroma/catalog.h"
+#include "chroma/elements.h"
 #include "chroma/holders.h"
 #include "chroma/index.h"
 #include "chroma/persist.h"
@@ -22,7 +23,7 @@
 enum survey_effort {
 	SURVEY_QUICK,	/* no counting: tables of the system and headers */
 	SURVEY_NORMAL,	/* rows of the log and records counted, pickles read */
-	SURVEY_DEEP,	/* every label and link looked at */
+	SURVEY_DEEP,	/* every label, link and vector looked at */
 };
 
 struct survey_wal {
@@ -49,8 +50,8 @@ struct survey_collection {
 	bool has_pickle;
 	struct pickle pickle;		/* numbers only, no pairs */
 	struct err fault;		/* of the index; status 0: none */
-	bool scanned;
-	struct index_scan scan;
+	bool scanned;			/* found is of all of it */
+	struct elements_findings found;
 	const char *notes[12];		/* sentences, NULL behind the last */
 	bool healthy;
 };

@@ -151,6 +151,21 @@ json_wal(struct jsonw *w, const struct survey_collection *sc)
 }
 
 static void
+json_found(struct jsonw *w, const struct elements_findings *f)
+{
+	json_int(w, "orphan_labels", (int64_t)f->orphan_labels);
+	json_int(w, "missing_labels", (int64_t)f->missing_labels);
+	json_int(w, "same_labels", (int64_t)f->same_labels);
+	json_int(w, "high_labels", (int64_t)f->high_labels);
+	json_int(w, "bad_pairs", (int64_t)f->bad_pairs);
+	json_int(w, "bad_links", (int64_t)f->bad_links);
+	json_int(w, "bad_flags", (int64_t)f->bad_flags);
+	json_int(w, "not_finite", (int64_t)f->not_finite);
+	json_int(w, "not_unit", (int64_t)f->not_unit);
+	json_int(w, "max_level", f->max_level);
+}
+
+static void
 json_index(struct jsonw *w, const struct survey_collection *sc)
 {
 	const struct index_header *h = &sc->dir.header;
@@ -174,13 +189,8 @@ json_index(struct jsonw *w, const struct survey_collection *sc)
 	json_cstr(w, "pickle", !sc->has_pickle ? NULL : !named ? "present" :
 	    sc->pickle.class_form ? "class" : "dict");
 	json_count(w, "dimension", h->dim, header);
-	if (sc->scanned) {
-		json_int(w, "orphan_labels", (int64_t)sc->scan.orphan_labels);
-		json_int(w, "missing_labels",
-		    (int64_t)sc->scan.missing_labels);
-		json_int(w, "bad_links", (int64_t)sc->scan.bad_links);
-		json_int(w, "max_level", sc->scan.max_level);
-	}
+	if (sc->scanned)
+		json_found(w, &sc->found);
 	json_cstr(w, "fault", sc->fault.status ? sc->fault.msg : NULL);
 	json_close(w, '}');
 }

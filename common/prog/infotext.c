@@ -107,8 +107,8 @@ text_index(const struct survey_collection *sc, struct buf *b)
 	if (sc->scanned)
 		table_row(b, "labels", "%" PRIu64 " orphan, %" PRIu64
 		    " missing; %" PRIu64 " elements with bad links",
-		    sc->scan.orphan_labels, sc->scan.missing_labels,
-		    sc->scan.bad_links);
+		    sc->found.orphan_labels, sc->found.missing_labels,
+		    sc->found.bad_links);
 }
 
 void
