@@ -55,7 +55,7 @@ put_header(struct buf *b, uint64_t n)
 {
 	add_u32(b, 1);
 	add_u64(b, 0);
-	add_u64(b, 1000);
+	add_u64(b, n > 1000 ? n : 1000);
 	add_u64(b, n);
 	add_u64(b, ELEMENT);
 	add_u64(b, LABEL_AT);
@@ -87,9 +87,9 @@ put_element(struct buf *b, uint32_t i, uint32_t n, bool deleted)
 	add_u64(b, i + 1);
 }
 
-/* The dict of Rust, with a map of n ids "id0" ... and labels. */
+/* The dict of Rust, with n ids "id0" ... and labels. */
 static inline void
-put_pickle(struct buf *b, uint32_t n)
+put_pickle(struct buf *b, uint32_t n, uint32_t total)
 {
 	static const char *const map[] = { "id_to_label", "label_to_id" };
 	char id[32];
@@ -99,7 +99,7 @@ put_pickle(struct buf *b, uint32_t n)
 	buf_add(b, "\x80\3}(", 4);
 	add_string(b, "total_elements_added");
 	buf_addc(b, 'J');
-	add_u32(b, n);
+	add_u32(b, total);
 	for (by = 0; by < 2; by++) {
 		add_string(b, map[by]);
 		buf_adds(b, "}(");
@@ -114,7 +114,8 @@ put_pickle(struct buf *b, uint32_t n)
 		}
 		buf_addc(b, 'u');
 	}
-	buf_adds(b, "u.");
+	add_string(b, "id_to_seq_id");
+	buf_adds(b, "}u.");
 }
 
 /* A healthy index: element 0 also on level 1, deleted ones without an id. */
@@ -136,7 +137,7 @@ make(struct maker *m, uint32_t n, uint32_t deleted)
 			add_u32(&m->file[INDEX_LINKS], 0);
 		}
 	}
-	put_pickle(&m->file[INDEX_PICKLE], n - deleted);
+	put_pickle(&m->file[INDEX_PICKLE], n - deleted, n);
 }
 
 /* Write what there is into a fresh directory "index"; a buf that has failed

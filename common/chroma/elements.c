@@ -405,14 +405,13 @@ check_levels(struct check *c)
 
 	for (i = 0; i < el->readable && el->links_n - used >= 4; i++) {
 		n = le_u32(el->links + used);
-		if (n % per_level || n / per_level > LEVEL_MAX) {
+		if (n % per_level || n / per_level > LEVEL_MAX ||
+		    n > el->links_n - used - 4) {
 			fault(el, INDEX_LINKS, "+%" PRIu64 ": %u bytes of "
 			    "links for element %" PRIu64 ": corrupt", used, n,
 			    i);
 			break;
 		}
-		if (n > el->links_n - used - 4)
-			break;
 		c->level[i] = (uint8_t)(n / per_level);
 		if (c->level[i] > el->found.max_level)
 			el->found.max_level = c->level[i];
