@@ -63,9 +63,17 @@ file_write(int fd, const void *p, size_t n)
 	return 0;
 }
 
-/* Remove what dead runs left of this name: a living one holds a lock. */
-static void
-sweep(int dirfd, const char *name)
+char *
+file_tmp_name(const char *name)
+{
+	char *tmp;
+
+	return asprintf(&tmp, ".%s%s%ld", name, TMP_MARK,
+	    (long)getpid()) < 0 ? NULL : tmp;
+}
+
+void
+file_sweep(int dirfd, const char *name)
 {
 	size_t n = strlen(name);
 	struct dirent *d;
@@ -99,9 +107,8 @@ sweep(int dirfd, const char *name)
 static int
 open_named(struct file_new *f)
 {
-	if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
-	    (long)getpid()) < 0) {
-		f->tmp = NULL;
+	f->tmp = file_tmp_name(f->name);
+	if (!f->tmp) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -181,7 +188,7 @@ file_new_begin(struct file_new *f, const char *path, bool replace,
 		file_new_abort(f);
 		return -1;
 	}
-	sweep(f->dirfd, f->name);
+	file_sweep(f->dirfd, f->name);
 	f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
 	if (f->fd < 0 && open_named(f) < 0) {
 		err_system(e, "%s", err_tail(path));
@@ -209,9 +216,8 @@ publish(struct file_new *f)
 		return f->tmp ? linkat(f->dirfd, f->tmp, f->dirfd, f->name, 0) :
 		    name_it(f, f->name);
 	if (!f->tmp) {
-		if (asprintf(&f->tmp, ".%s%s%ld", f->name, TMP_MARK,
-		    (long)getpid()) < 0) {
-			f->tmp = NULL;
+		f->tmp = file_tmp_name(f->name);
+		if (!f->tmp) {
 			errno = ENOMEM;
 			return -1;
 		}

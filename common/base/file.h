@@ -23,6 +23,15 @@ ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
 /* write(2) until all of it is written.  0, or -1 with errno. */
 ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
 
+/* ".NAME.chromautils-PID": what a file is called until it gets the name name,
+ * in the same directory.  The caller's to free; NULL: no memory. */
+char *file_tmp_name(const char *name);
+
+/* Remove the files that dead runs left under such names for name in dirfd,
+ * those with something more at the end too.  A living run holds a lock
+ * (flock(2), exclusive) on its own. */
+void file_sweep(int dirfd, const char *name);
+
 /* A new file that gets its name only when it is complete. */
 struct file_new {
 	int fd;			/* write to this */

@@ -128,6 +128,12 @@ db_close(struct db *db)
 	db->h = NULL;
 }
 
+void
+db_checkpoint_on_close(struct db *db)
+{
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 int
 db_prepare(struct db *db, struct db_stmt *st, const char *sql, struct err *e)
 {

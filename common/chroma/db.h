@@ -39,6 +39,10 @@ ATTR_NODISCARD int db_open(struct db *db, const char *path, const char *name,
     enum db_mode mode, int wait_ms, struct err *e);
 void db_close(struct db *db);
 
+/* SQLite-WAL mode: closing writes a -wal back into the file and removes it (by
+ * itself db_close() leaves it as it is). */
+void db_checkpoint_on_close(struct db *db);
+
 struct db_stmt {
 	struct db *db;
 	struct sqlite3_stmt *h;

@@ -114,11 +114,10 @@ find(struct persist *pd, const char *path, struct err *e)
 	return 0;
 }
 
-/* The state of the file, or with a suffix of one beside it.  false: not there.
- * What cannot be looked at counts as there, and not empty: then a copy is made,
- * or the attempt says why not. */
-static bool
-beside(const struct persist *pd, const char *suffix, struct stat *st)
+/* What cannot be looked at counts as there: then a copy is made, or the attempt
+ * says why not. */
+bool
+persist_beside(const struct persist *pd, const char *suffix, struct stat *st)
 {
 	char *path;
 	int r = -1, why = ENOMEM;
@@ -188,7 +187,7 @@ look_at_sides(const struct persist *pd, struct err *e)
 	size_t i;
 
 	for (i = 0; i < sizeof(side_files) / sizeof(side_files[0]); i++)
-		if (beside(pd, side_files[i], &st) && st.st_mode &&
+		if (persist_beside(pd, side_files[i], &st) && st.st_mode &&
 		    !S_ISREG(st.st_mode))
 			return err_data(e, "%s%s is not a regular file: SQLite "
 			    "keeps its journals under that name; move it away",
@@ -268,7 +267,7 @@ look(const struct persist *pd, struct seen *s)
 	int i;
 
 	for (i = 0; i < 3; i++)
-		s->there[i] = beside(pd, suffix[i], &s->st[i]);
+		s->there[i] = persist_beside(pd, suffix[i], &s->st[i]);
 }
 
 static bool
@@ -439,7 +438,7 @@ hot_journal(const struct persist *pd)
 {
 	struct stat st;
 
-	return beside(pd, "-journal", &st) && st.st_size > 0;
+	return persist_beside(pd, "-journal", &st) && st.st_size > 0;
 }
 
 static int
@@ -468,7 +467,7 @@ open_wal_mode(struct persist *pd, const struct persist_options *opt,
 {
 	struct holders h;
 	struct stat st;
-	bool frames = beside(pd, "-wal", &st) && st.st_size > 0;
+	bool frames = persist_beside(pd, "-wal", &st) && st.st_size > 0;
 
 	if (frames || hot_journal(pd) || holders_find(pd->dir, &h, e) < 0 ||
 	    h.n > 0 || h.unseen > 0)
@@ -478,20 +477,26 @@ open_wal_mode(struct persist *pd, const struct persist_options *opt,
 }
 
 int
+persist_find(struct persist *pd, const char *path, struct err *e)
+{
+	*pd = (struct persist){ .dirfd = -1 };
+	return find(pd, path, e) < 0 || look_inside(pd, e) < 0 ||
+	    look_at_sides(pd, e) < 0 ? -1 : 0;
+}
+
+int
 persist_open(struct persist *pd, const char *path,
     const struct persist_options *opt, struct err *e)
 {
 	struct stat st;
 	int r;
 
-	*pd = (struct persist){ .dirfd = -1 };
-	if (find(pd, path, e) < 0 || look_inside(pd, e) < 0 ||
-	    look_at_sides(pd, e) < 0) {
+	if (persist_find(pd, path, e) < 0) {
 		persist_close(pd);
 		return -1;
 	}
 	/* SQLite looks for a -wal whatever the file's header says */
-	r = pd->sqlite_wal || beside(pd, "-wal", &st) ?
+	r = pd->sqlite_wal || persist_beside(pd, "-wal", &st) ?
 	    open_wal_mode(pd, opt, e) : open_in_place(pd, opt, e);
 	if (r < 0)
 		persist_close(pd);

@@ -50,6 +50,20 @@ struct persist_options {
 ATTR_NODISCARD int persist_open(struct persist *pd, const char *path,
     const struct persist_options *opt, struct err *e);
 
+/* The first half of it, for whoever opens the database in a way of his own: find
+ * it and look at its first bytes and at what lies beside it; pd->db is not open
+ * then.  Must come before SQLite has the file open anywhere in this process:
+ * closing a descriptor drops the process's locks on the file (fcntl(2)).
+ * Errors as above.  persist_close() in either case. */
+ATTR_NODISCARD int persist_find(struct persist *pd, const char *path,
+    struct err *e);
+
+/* The state of the database, or with a suffix ("-journal", "-wal", "-shm") of
+ * the file beside it.  false: not there.  What cannot be looked at counts as
+ * there, with a size that is not 0. */
+bool persist_beside(const struct persist *pd, const char *suffix,
+    struct stat *st);
+
 /* Whether what was read is still what lies there: the file was not replaced
  * and, where it was read without locks, not changed.  0, or -1 with *e set
  * (STATUS_BUSY).  Call when all is read. */
