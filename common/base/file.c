@@ -10,8 +10,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
+#define ACL "system.posix_acl_access"
 #define TMP_MARK ".chromautils-"
 
 ssize_t
@@ -60,6 +65,116 @@ file_write(int fd, const void *p, size_t n)
 		from += done;
 		n -= (size_t)done;
 	}
+	return 0;
+}
+
+/* An attribute of fd: appended to *b.  1, 0 if there is none, -1 with
+ * errno. */
+static int
+get_attribute(int fd, const char *name, struct buf *b)
+{
+	ssize_t n = fgetxattr(fd, name, NULL, 0);
+	char *to;
+
+	buf_reset(b);
+	if (n >= 0) {
+		to = buf_room(b, (size_t)n + 1);
+		if (!to)
+			errno = ENOMEM;
+		n = to ? fgetxattr(fd, name, to, (size_t)n) : -1;
+	}
+	if (n < 0)
+		return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -1;
+	b->len = (size_t)n;
+	return 1;
+}
+
+/* The names of the attributes of fd, each with its NUL.  0, or -1 with
+ * errno. */
+static int
+list_attributes(int fd, struct buf *names)
+{
+	ssize_t n = flistxattr(fd, NULL, 0);
+	char *to;
+
+	if (n > 0) {
+		to = buf_room(names, (size_t)n);
+		if (!to)
+			errno = ENOMEM;
+		n = to ? flistxattr(fd, to, (size_t)n) : -1;
+	}
+	if (n < 0)
+		return errno == EOPNOTSUPP ? 0 : -1;
+	names->len = (size_t)n;
+	return 0;
+}
+
+static int
+give_attribute(int fd, int like, const char *name, struct err *e)
+{
+	struct buf want = { 0 }, have = { 0 };
+	int r = get_attribute(like, name, &want), same;
+
+	/* what is there already (a label of SELinux) may not be ours to set */
+	same = r > 0 && get_attribute(fd, name, &have) > 0 &&
+	    have.len == want.len && memcmp(have.p, want.p, want.len) == 0;
+	if (r > 0 && !same)
+		r = fsetxattr(fd, name, want.p, want.len, 0);
+	if (r < 0)
+		err_system(e, "the attribute %s cannot be given to a new file",
+		    name);
+	buf_release(&want);
+	buf_release(&have);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+give_attributes(int fd, int like, struct err *e)
+{
+	struct buf names = { 0 };
+	size_t i;
+	int r = 0;
+
+	if (list_attributes(like, &names) < 0)
+		r = err_system(e, "the attributes cannot be listed");
+	for (i = 0; r == 0 && i < names.len; i += strlen(names.p + i) + 1)
+		r = give_attribute(fd, like, names.p + i, e);
+	buf_release(&names);
+	return r;
+}
+
+int
+file_like(int fd, int like, struct err *e)
+{
+	struct stat want, have;
+
+	if (fstat(like, &want) < 0 || fstat(fd, &have) < 0)
+		return err_system(e, "fstat");
+	/* the owner first: that takes mode bits and attributes away */
+	if ((want.st_uid != have.st_uid || want.st_gid != have.st_gid) &&
+	    fchown(fd, want.st_uid, want.st_gid) < 0)
+		return err_system(e, "the owner %lu:%lu cannot be given to a "
+		    "new file", (unsigned long)want.st_uid,
+		    (unsigned long)want.st_gid);
+	/* under an ACL the mode of the group is the mask of others */
+	if (fremovexattr(fd, ACL) < 0 && errno != ENODATA &&
+	    errno != EOPNOTSUPP)
+		return err_system(e, "the attribute " ACL " cannot be taken "
+		    "from a new file");
+	if (fchmod(fd, want.st_mode & 07777) < 0)
+		return err_system(e, "the mode %04o cannot be given to a new "
+		    "file", (unsigned)want.st_mode & 07777);
+	return give_attributes(fd, like, e);
+}
+
+int
+file_room(const char *dir, uint64_t *bytes, struct err *e)
+{
+	struct statvfs vfs;
+
+	if (statvfs(dir, &vfs) < 0)
+		return err_system(e, "%s", err_tail(dir));
+	*bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	return 0;
 }
 

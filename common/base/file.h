@@ -23,6 +23,16 @@ ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
 /* write(2) until all of it is written.  0, or -1 with errno. */
 ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
 
+/* Give the file of fd what that of like has: owner and group, mode, extended
+ * attributes (POSIX ACLs among them; one that its directory gave to fd, and
+ * that like lacks, goes).  Both open; fd is ours and new.  0, or -1 with *e
+ * set: what could not be given. */
+ATTR_NODISCARD int file_like(int fd, int like, struct err *e);
+
+/* *bytes: what an unprivileged user can still write to the file system of
+ * dir.  0, or -1 with *e set. */
+ATTR_NODISCARD int file_room(const char *dir, uint64_t *bytes, struct err *e);
+
 /* ".NAME.chromautils-PID": what a file is called until it gets the name name,
  * in the same directory.  The caller's to free; NULL: no memory. */
 char *file_tmp_name(const char *name);

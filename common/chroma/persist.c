@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -294,16 +293,14 @@ unchanged(const struct seen *a, const struct seen *b)
 static int
 check_room(const struct seen *s, const char *tmpdir, struct err *e)
 {
-	struct statvfs vfs;
 	uint64_t need = 0, have;
 	int i;
 
 	for (i = 0; i < 3; i++)
 		if (s->there[i])
 			need += (uint64_t)s->st[i].st_size;
-	if (statvfs(tmpdir, &vfs) < 0)
-		return err_system(e, "%s", err_tail(tmpdir));
-	have = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (file_room(tmpdir, &have, e) < 0)
+		return -1;
 	if (have < need)
 		return err_fail(e, "a private copy needs %llu bytes, %s has "
 		    "%llu; name another place with --tmpdir=DIR",

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 #include "../scratch.h"
 #include "../tap.h"
@@ -179,6 +181,104 @@ test_reads(void)
 	close(ends[1]);
 }
 
+/* An ACL as the kernel has it: version 2, then tag, permissions, id; one
+ * that lets user 12345 read, and nobody write but the owner. */
+static const char acl[] = "\2\0\0\0"
+    "\1\0\6\0\xff\xff\xff\xff" "\2\0\4\0\x39\x30\0\0"
+    "\4\0\0\0\xff\xff\xff\xff" "\x10\0\4\0\xff\xff\xff\xff"
+    "\x20\0\0\0\xff\xff\xff\xff";
+#define ACL_NAME "system.posix_acl_access"
+
+static int
+opened(const char *name)
+{
+	int fd = open(in_dir(name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		scratch_die(name);
+	return fd;
+}
+
+static bool
+has(int fd, const char *name, struct slice want)
+{
+	char p[256];
+	ssize_t n = fgetxattr(fd, name, p, sizeof(p));
+
+	return n == (ssize_t)want.len && memcmp(p, want.p, want.len) == 0;
+}
+
+static void
+test_like(void)
+{
+	int like = opened("like"), fd = opened("unlike");
+	bool root = geteuid() == 0;
+	struct stat a, b;
+	struct err e = { 0 };
+
+	ok((!root || fchown(like, 4711, 4712) == 0) &&
+	    fchmod(like, 02641) == 0 && file_like(fd, like, &e) == 0 &&
+	    fstat(like, &a) == 0 && fstat(fd, &b) == 0,
+	    "a file like another one");
+	ok(a.st_uid == b.st_uid && a.st_gid == b.st_gid, "  its owner");
+	ok(b.st_mode == (S_IFREG | 02641), "  its mode");
+	if (fsetxattr(like, "user.note", "a\0b", 3, 0) == 0 &&
+	    fsetxattr(like, "user.empty", "", 0, 0) == 0)
+		ok(file_like(fd, like, &e) == 0 &&
+		    has(fd, "user.note", BYTES("a\0b")) &&
+		    has(fd, "user.empty", BYTES("")), "  its attributes");
+	else
+		ok(true, "  its attributes # SKIP none on this file system");
+	if (fsetxattr(like, ACL_NAME, acl, sizeof(acl) - 1, 0) == 0) {
+		ok(file_like(fd, like, &e) == 0 &&
+		    has(fd, ACL_NAME, BYTES(acl)), "  its ACL");
+		ok(fremovexattr(like, ACL_NAME) == 0 &&
+		    fchmod(like, 0640) == 0 && file_like(fd, like, &e) == 0 &&
+		    fgetxattr(fd, ACL_NAME, NULL, 0) < 0 &&
+		    fstat(fd, &b) == 0 && b.st_mode == (S_IFREG | 0640),
+		    "  no ACL that it has not");
+	} else
+		ok(true, "  its ACL # SKIP none on this file system");
+	close(fd);
+	close(like);
+}
+
+/* What a user may not give away. */
+static void
+test_unlike(void)
+{
+	int like = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = opened("mine");
+	bool root = geteuid() == 0;
+	struct err e = { 0 };
+
+	ok((!root || (fchown(fd, 65534, 65534) == 0 &&
+	    seteuid(65534) == 0)) && file_like(fd, like, &e) == -1 &&
+	    e.status == STATUS_SYSTEM && strcmp(e.msg, "the owner 0:0 cannot "
+	    "be given to a new file: Operation not permitted") == 0, "%s",
+	    e.msg);
+	ok(file_like(-1, like, &e) == -1 && e.status == STATUS_SYSTEM &&
+	    (!root || seteuid(0) == 0), "no file");
+	close(fd);
+	close(like);
+}
+
+static void
+test_room(void)
+{
+	struct statvfs vfs;
+	struct err e = { 0 };
+	uint64_t bytes = 0, want;
+
+	ok(statvfs("/dev/shm", &vfs) == 0 &&
+	    file_room("/dev/shm", &bytes, &e) == 0, "room is told");
+	want = (uint64_t)vfs.f_bavail * vfs.f_bsize;
+	ok(bytes > want / 2 && bytes / 2 <= want, "  in bytes");
+	ok(file_room(in_dir("nowhere"), &bytes, &e) == -1 &&
+	    e.status == STATUS_SYSTEM && strstr(e.msg, "/nowhere: No such"),
+	    "nowhere is none");
+}
+
 int
 main(void)
 {
@@ -189,5 +289,8 @@ main(void)
 	test_sweep();
 	test_relative();
 	test_reads();
+	test_like();
+	test_unlike();
+	test_room();
 	return tap_done();
 }
