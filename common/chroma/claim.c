@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,6 +128,15 @@ compare_stamps(const struct claim *c, const struct claim_stamp *now, size_t n,
 /* ---- who else is there ---- */
 
 static int
+seen(const struct claim *c, const struct holders *h, struct err *e)
+{
+	char text[HOLDERS_TEXT];
+
+	return err_busy(e, "%s is in use by %s: stop it first",
+	    err_tail(c->pd.dir), holders_text(h, text));
+}
+
+static int
 hidden(const struct claim *c, const char *name, struct err *e)
 {
 	return err_busy(e, "%s is in use: a process that /proc does not show "
@@ -210,7 +218,7 @@ look(const struct claim *c, bool with_db, const struct claim_stamp *files,
 	if (no_proc && access("/proc/self", F_OK) == 0)
 		return -1;		/* no memory, or the directory */
 	if (h.n > 0) {
-		holders_seen(&h, c->pd.dir, e);
+		seen(c, &h, e);
 		return 1;
 	}
 	if (try_leases(c, files, n, with_db, &unknown, e) < 0)
@@ -493,38 +501,6 @@ replaceable(const struct claim *c, struct err *e)
 	return 1;
 }
 
-/* Give fd owner, mode and extended attributes of from.  0, or -1 with *e set.
- */
-static int
-make_like(int fd, int from, const char *name, struct err *e)
-{
-	char list[4096], value[4096], own[4096];
-	ssize_t n, len;
-	const char *key;
-	struct stat st;
-
-	if (fstat(from, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
-		return err_system(e, "%s: its owner cannot be given to "
-		    "another file", name);
-	n = flistxattr(from, list, sizeof(list));
-	if (n < 0 && errno != ENOTSUP)
-		return err_system(e, "%s: its attributes", name);
-	for (key = list; n > 0 && key < list + n; key += strlen(key) + 1) {
-		len = fgetxattr(from, key, value, sizeof(value));
-		/* a label that it has already need not be given */
-		if (len >= 0 && fgetxattr(fd, key, own, sizeof(own)) == len &&
-		    memcmp(own, value, (size_t)len) == 0)
-			continue;
-		if (len < 0 || fsetxattr(fd, key, value, (size_t)len, 0) < 0)
-			return err_system(e, "%s: its attribute %s cannot be "
-			    "given to another file", name, key);
-	}
-	if (fchmod(fd, st.st_mode & 07777) < 0)
-		return err_system(e, "%s: its mode cannot be given to another "
-		    "file", name);
-	return 0;
-}
-
 static void
 drop_replacement(struct claim *c)
 {
@@ -558,8 +534,9 @@ claim_replacement(struct claim *c, char **path, int *fd, struct err *e)
 		return -1;
 	}
 	(void)lock_for_us(c->newfd);
-	if (make_like(c->newfd, c->fd, err_tail(c->pd.file), e) < 0) {
+	if (file_like(c->newfd, c->fd, e) < 0) {
 		drop_replacement(c);
+		err_in(e, err_tail(c->pd.file));
 		return 0;
 	}
 	if (asprintf(path, "%.*s/%s", (int)(slash - c->pd.real), c->pd.real,
@@ -673,7 +650,7 @@ look_behind(const struct claim *c, struct err *e)
 
 	if (holders_of(&c->pd.st, &h, e) < 0)
 		return access("/proc/self", F_OK) == 0 ? -1 : 0;
-	return h.n > 0 ? holders_seen(&h, c->pd.dir, e) : 0;
+	return h.n > 0 ? seen(c, &h, e) : 0;
 }
 
 /* Say what became of the names after a failure, which *e says. */

@@ -78,10 +78,10 @@ ATTR_NODISCARD int claim_look(struct claim *c, struct err *e);
 ATTR_NODISCARD int claim_rollback_mode(struct claim *c, struct err *e);
 
 /* Where a replacement of the database is to be written: in the directory of the
- * real file, ".chroma.sqlite3.chromautils-PID" and locked (flock); what
- * dead runs left was removed by claim_open().  The empty file has owner, mode and extended
- * attributes of the database already.  *path is the caller's to free; *fd is
- * the claim's, which closes it and removes what was not put in place.
+ * real file, ".chroma.sqlite3.chromautils-PID" and locked (flock); what dead
+ * runs left was removed by claim_open().  The empty file has owner, mode and
+ * extended attributes of the database already.  *path is the caller's to free;
+ * *fd is the claim's, which closes it and removes what was not put in place.
  * 1; 0 if this file cannot be replaced (it is a mount point, or its owner or
  * attributes cannot be given to another file), *e says why; -1 with *e set. */
 ATTR_NODISCARD int claim_replacement(struct claim *c, char **path, int *fd,

@@ -183,60 +183,47 @@ picture(const char *where, const char *db, struct buf *b)
 	scratch_read(db, b);
 }
 
-struct child {
-	pid_t pid;
-	int stop;	/* closing it ends the child */
-};
-
-/* A process that has path open. */
-static struct child
+/* A process that has path open, until let_go(). */
+static pid_t
 hold(const char *path)
 {
-	struct child c;
-	int stop[2], ready[2];
+	int ready[2];
+	pid_t pid;
 	char x;
 
-	if (pipe(stop) < 0 || pipe(ready) < 0 || (c.pid = fork()) < 0)
+	if (pipe(ready) < 0 || (pid = fork()) < 0)
 		scratch_die("fork");
-	if (c.pid == 0) {
-		int fd = open(path, O_RDONLY);
-
-		close(stop[1]);
-		if (fd < 0 || write(ready[1], "x", 1) != 1)
-			_exit(1);
-		while (read(stop[0], &x, 1) > 0)
-			;
-		_exit(0);
+	if (pid == 0) {
+		if (open(path, O_RDONLY) >= 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
 	}
-	close(stop[0]);
 	close(ready[1]);
 	if (read(ready[0], &x, 1) != 1)
 		scratch_die(path);
 	close(ready[0]);
-	c.stop = stop[1];
-	fcntl(c.stop, F_SETFD, FD_CLOEXEC);
-	return c;
+	return pid;
 }
 
 static void
-let_go(struct child c)
+let_go(pid_t pid)
 {
-	close(c.stop);
-	waitpid(c.pid, NULL, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 /* "PID (COMMAND)" of a child, as messages have it. */
 static const char *
-named(struct child c)
+named(pid_t c)
 {
 	static char text[64];
 
-	snprintf(text, sizeof(text), "%ld (t_claim)", (long)c.pid);
+	snprintf(text, sizeof(text), "%ld (t_claim)", (long)c);
 	return text;
 }
 
 static bool
-busy_with(const struct err *e, struct child c)
+busy_with(const struct err *e, pid_t c)
 {
 	char want[1200];
 
@@ -391,7 +378,7 @@ test_holders(void)
 	const struct claim_options patient = { .wait_ms = 20000 };
 	const struct claim_options sure = { .assume_stopped = true };
 	const struct timespec t = { .tv_nsec = 300000000 };
-	struct child k[7];
+	pid_t k[7];
 	struct claim c;
 	struct err e;
 	char tail[64];
@@ -405,17 +392,16 @@ test_holders(void)
 	r = claim_open(&c, dir, &sure, &e);
 	ok(r < 0 && busy_with(&e, k[0]), "whatever is assumed");
 	pid = fork();
-	if (pid == 0) {			/* both ends are inherited */
+	if (pid == 0) {
 		nanosleep(&t, NULL);
-		kill(k[0].pid, SIGKILL);
+		kill(k[0], SIGKILL);
 		_exit(0);
 	}
-	waitpid(pid, NULL, WNOHANG);
 	r = claim_open(&c, dir, &patient, &e);
 	ok(r == 0, "waited for");
 	claim_close(&c);
 	waitpid(pid, NULL, 0);
-	let_go(k[0]);
+	waitpid(k[0], NULL, 0);
 	k[0] = hold(header);
 	r = claim_open(&c, dir, &now, &e);
 	ok(r < 0 && busy_with(&e, k[0]), "who has an index file");
@@ -575,7 +561,7 @@ report(int r, const char *name)
 static void
 test_unseen(void)
 {
-	struct child k;
+	pid_t k;
 
 	fresh("delete");
 	k = hold(file);
@@ -705,7 +691,7 @@ test_put_back(const char *how)
 	char backup[800], *path = NULL;
 	struct stat old, st;
 	struct claim c;
-	struct child k;
+	pid_t k;
 	struct err e;
 	int r;
 
@@ -780,7 +766,7 @@ test_symlink(void)
 	char data[600], real[700], *path = NULL;
 	struct stat st;
 	struct claim c;
-	struct child k;
+	pid_t k;
 	struct err e;
 
 	fresh("delete");
