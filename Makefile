@@ -46,8 +46,9 @@ stream := zio in out json record frame stream
 chroma := db era params holders persist pickle index catalog select wal survey notes claim
 prog   := prog opt progress receipt table infojson infotext
 HEADER_ONLY := base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_crc32c t_f32 t_file t_frame t_index t_json t_num \
-	t_params t_pickle t_record t_select t_stream t_utf8 t_wal t_when
+UNITS  := t_base64 t_claim t_crc32c t_elements t_f32 t_file t_frame t_hash \
+	t_index t_json t_num t_params t_pickle t_record t_select t_spill \
+	t_stream t_utf8 t_wal t_when
 FUZZ   := fuzz_pickle fuzz_index fuzz_json fuzz_record fuzz_frame fuzz_stream
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen

@@ -128,15 +128,6 @@ compare_stamps(const struct claim *c, const struct claim_stamp *now, size_t n,
 /* ---- who else is there ---- */
 
 static int
-seen(const struct claim *c, const struct holders *h, struct err *e)
-{
-	char text[HOLDERS_TEXT];
-
-	return err_busy(e, "%s is in use by %s: stop it first",
-	    err_tail(c->pd.dir), holders_text(h, text));
-}
-
-static int
 hidden(const struct claim *c, const char *name, struct err *e)
 {
 	return err_busy(e, "%s is in use: a process that /proc does not show "
@@ -218,7 +209,7 @@ look(const struct claim *c, bool with_db, const struct claim_stamp *files,
 	if (no_proc && access("/proc/self", F_OK) == 0)
 		return -1;		/* no memory, or the directory */
 	if (h.n > 0) {
-		seen(c, &h, e);
+		holders_seen(&h, c->pd.dir, e);
 		return 1;
 	}
 	if (try_leases(c, files, n, with_db, &unknown, e) < 0)
@@ -650,7 +641,7 @@ look_behind(const struct claim *c, struct err *e)
 
 	if (holders_of(&c->pd.st, &h, e) < 0)
 		return access("/proc/self", F_OK) == 0 ? -1 : 0;
-	return h.n > 0 ? seen(c, &h, e) : 0;
+	return h.n > 0 ? holders_seen(&h, c->pd.dir, e) : 0;
 }
 
 /* Say what became of the names after a failure, which *e says. */

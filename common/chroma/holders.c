@@ -222,6 +222,15 @@ holders_text(const struct holders *h, char text[HOLDERS_TEXT])
 
 /* ---- leases ---- */
 
+int
+holders_seen(const struct holders *h, const char *dir, struct err *e)
+{
+	char text[HOLDERS_TEXT];
+
+	return err_busy(e, "%s is in use by %s: stop it first", err_tail(dir),
+	    holders_text(h, text));
+}
+
 enum lease
 holders_lease(int fd)
 {

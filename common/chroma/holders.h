@@ -49,6 +49,9 @@ ATTR_NODISCARD int holders_of(const struct stat *st, struct holders *h,
 #define HOLDERS_TEXT 512
 const char *holders_text(const struct holders *h, char text[HOLDERS_TEXT]);
 
+/* The error that somebody has dir open.  -1. */
+int holders_seen(const struct holders *h, const char *dir, struct err *e);
+
 /* Whether anybody has the file open, but for this descriptor: a second one of
  * this process counts, and so does a map. */
 enum lease {
