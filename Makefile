@@ -43,8 +43,11 @@ LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
 	spill hash
 stream := zio in out json record frame stream
-chroma := db era params holders persist pickle index catalog select wal survey notes claim
-prog   := prog opt progress receipt table infojson infotext
+chroma := db era params holders persist pickle index elements \
+	catalog select walrows wal survey notes claim coverage rowset prune \
+	rewrite reclaim
+prog   := prog opt progress receipt table infojson infotext \
+	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_crc32c t_elements t_f32 t_file t_frame t_hash \
 	t_index t_json t_num t_params t_pickle t_record t_select t_spill \

@@ -304,7 +304,9 @@ begin(struct file_new *f, const char *path, bool replace, bool named,
 		return -1;
 	}
 	file_sweep(f->dirfd, f->name);
-	f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+	if (!named)
+		f->fd = openat(f->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC,
+		    0666);
 	if (f->fd < 0 && open_named(f) < 0) {
 		err_system(e, "%s", err_tail(path));
 		file_new_abort(f);
