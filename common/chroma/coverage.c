@@ -15,6 +15,8 @@ enum {
 	HELD = 4,		/* ... which the index has for the id */
 	INDEXED = 8,		/* the index has the id */
 	ODD = 16,		/* the row is no operation that we know */
+	OVERTAKEN = 32,		/* the index has a vector of the id of before
+				 * the row, and has passed the row */
 };
 
 struct fact {
@@ -223,6 +225,7 @@ coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
 	const struct db_value *id = &row->col[WAL_ID];
 	const struct db_value *vector = &row->col[WAL_VECTOR];
 	uint32_t internal;
+	int64_t numbered;
 	struct fact f = {
 		.what = ROW,
 		.flags = goes ? GOES : 0,
@@ -246,6 +249,10 @@ coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
 	if (id->type == DB_TEXT &&
 	    elements_find(&cc->elements, id->bytes, &internal)) {
 		f.flags |= INDEXED;
+		numbered = elements_seq_id(&cc->elements, id->bytes);
+		if (numbered > 0 && numbered < f.seq_id &&
+		    f.seq_id <= (int64_t)cc->col->vector.seq_id)
+			f.flags |= OVERTAKEN;
 		if (vector->type == DB_BLOB && vector->bytes.len % 4 == 0 &&
 		    elements_holds(&cc->elements, internal,
 		    (const uint8_t *)vector->bytes.p, vector->bytes.len / 4))
@@ -283,10 +290,13 @@ fail(struct life *l, enum coverage_reason r, const struct fact *where)
 
 /* An ADD of which the log does not say whether its id was live then.  The
  * record knows: an ADD without effect did not touch it.  Where a later row
- * did, its birth tells, if it was born in an earlier second. */
+ * did, its birth tells, if it was born in an earlier second; and Python's
+ * pickle, which numbers the vectors. */
 static bool
 add_had_effect(const struct life *l, const struct fact *f)
 {
+	if (f->flags & OVERTAKEN)
+		return false;
 	if (!l->record || l->record_seq_id < 0)
 		return true;
 	if (l->record_seq_id <= f->seq_id)

@@ -624,8 +624,12 @@ check_inverse(struct elements *el, struct err *e)
 	uint8_t *seen = calloc(2, to->n / 8 + 1), *numbered;
 	size_t i, at, matched = 0, unnumbered = to->n;
 
-	if (!seen)
+	if (k->class_form)
+		el->seq_id = calloc(to->n + 1, sizeof(*el->seq_id));
+	if (!seen || (k->class_form && !el->seq_id)) {
+		free(seen);
 		return err_nomem(e);
+	}
 	numbered = seen + (to->n / 8 + 1);
 	for (i = 0; i < from->n; i++) {
 		at = number_of(el, from->pair[i].id);
@@ -646,7 +650,11 @@ check_inverse(struct elements *el, struct err *e)
 	}
 	for (i = 0; i < k->id_to_seq_id.n; i++) {
 		at = number_of(el, k->id_to_seq_id.pair[i].id);
-		unnumbered -= at != SIZE_MAX && !test_and_set(numbered, at);
+		if (at == SIZE_MAX || test_and_set(numbered, at))
+			continue;
+		unnumbered--;
+		if (el->seq_id)
+			el->seq_id[at] = k->id_to_seq_id.pair[i].number;
 	}
 	if (k->class_form && unnumbered)
 		fault(el, INDEX_PICKLE, "%zu ids are not in id_to_seq_id: "
@@ -807,6 +815,7 @@ elements_open(struct elements *el, int dirfd, const char *segment,
 		elements_close(el);
 		return err_in(e, segment);
 	}
+	index_close(&el->dir);	/* there may be thousands of indexes */
 	return 0;
 }
 
@@ -826,7 +835,9 @@ elements_close(struct elements *el)
 	el->level0 = el->length = el->links = NULL;
 	free(el->by_id);
 	free(el->by_label);
+	free(el->seq_id);
 	el->by_id = el->by_label = NULL;
+	el->seq_id = NULL;
 	pickle_release(&el->pickle);
 	free(el->bytes);
 	el->bytes = NULL;
@@ -848,4 +859,12 @@ elements_find(const struct elements *el, struct slice id, uint32_t *internal)
 		return false;
 	*internal = slot - 1;
 	return true;
+}
+
+int64_t
+elements_seq_id(const struct elements *el, struct slice id)
+{
+	size_t at = el->seq_id ? number_of(el, id) : SIZE_MAX;
+
+	return at == SIZE_MAX ? 0 : el->seq_id[at];
 }

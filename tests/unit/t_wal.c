@@ -300,7 +300,7 @@ open_reader(struct reader *r, const char *path, int64_t from, int64_t to,
 	if (db_open(&r->db, path, "db", DB_READ, 1000, &r->e) < 0 ||
 	    catalog_load_tables(&r->c, &r->db, &r->e) < 0 ||
 	    select_apply(&r->c, &sel, &r->e) < 0 ||
-	    wal_open(&r->w, &r->db, from, to, dead_too, shared,
+	    wal_open(&r->w, &r->db, from, to, dead_too, false, shared,
 	    &r->e) < 0)
 		scratch_die(r->e.msg);
 	wal_use(&r->w, &r->c);
