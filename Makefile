@@ -36,7 +36,7 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-info chroma-walexport chroma-walfilter chroma-walprune
-PIPES := export
+PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream chroma prog

@@ -28,7 +28,7 @@
 
 struct config {
 	struct opt_list only, skip;
-	bool all_or_nothing, assume_stopped, dead_topics, dry_run;
+	bool all_or_nothing, assume_stopped, dead_topics, dry_run, text;
 	const char *backup, *ids, *tmpdir;
 	enum reclaim reclaim;
 	bool quiet;
@@ -61,6 +61,7 @@ static const char usage_text[] =
 "      --reclaim=HOW      give space back: auto (default), none, vacuum,\n"
 "                         rewrite\n"
 "      --skip=NAME        all but this collection (repeatable)\n"
+"      --text             the receipt as text for people\n"
 "      --tmpdir=DIR       where temporary files go\n"
 "  -V, --version          print the version\n"
 "      --wait=SECONDS     how long others may take to let go of DIR\n"
@@ -79,6 +80,7 @@ static const struct option longopts[] = {
 	{ "quiet",	 no_argument,		NULL, 'q' },
 	{ "reclaim",	 required_argument,	NULL, OPT_RECLAIM },
 	{ "skip",	 required_argument,	NULL, OPT_SKIP },
+	{ "text",	 no_argument,		NULL, OPT_TEXT },
 	{ "tmpdir",	 required_argument,	NULL, OPT_TMPDIR },
 	{ "version",	 no_argument,		NULL, 'V' },
 	{ "wait",	 required_argument,	NULL, OPT_WAIT },
@@ -252,6 +254,7 @@ run(const struct config *cf, int *status, struct err *e)
 	struct prunereport pr = { .prune = &j.prune, .space = &j.space,
 	    .dry_run = cf->dry_run, .backup = cf->backup };
 	struct receipt receipt;
+	struct buf text = { 0 };
 	struct rowset rs;
 	struct stat st;
 
@@ -273,11 +276,18 @@ run(const struct config *cf, int *status, struct err *e)
 		    (uint64_t)st.st_size : 0;
 	}
 	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
-	prunereport_receipt(&pr, &receipt.w);
+	if (cf->text)
+		prunereport_text(&pr, &text);
+	else
+		prunereport_receipt(&pr, &receipt.w);
 	if (!cf->dry_run)
 		claim_close(&j.claim);
+	prunereport_end(&pr);
 	rowset_end(&rs);
-	return cf->quiet ? 0 : receipt_print(&receipt, e);
+	if (cf->quiet)
+		return 0;
+	return cf->text ? receipt_print_text(&text, e) :
+	    receipt_print(&receipt, e);
 }
 
 /* ---- the command line ---- */
@@ -352,6 +362,7 @@ main(int argc, char *argv[])
 		case OPT_PROGRESS: cf.progress = PROGRESS_FORCED; break;
 		case OPT_RECLAIM: cf.reclaim = take_reclaim(optarg); break;
 		case OPT_SKIP: opt_add(&cf.skip, "--skip", optarg); break;
+		case OPT_TEXT: cf.text = true; break;
 		case OPT_TMPDIR: cf.tmpdir = optarg; break;
 		case OPT_WAIT:
 			cf.wait_s = opt_u64("--wait", optarg, 0, OPT_WAIT_MAX);

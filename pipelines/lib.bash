@@ -29,29 +29,46 @@ help_or_version() {
 	esac
 }
 
-# run_stages: run `produce | consume`, two functions of the pipeline, and leave
-# what the consumer printed in $text.  Ends the script with the status of the
-# stage that failed by itself; only that one's messages are shown, because the
-# other's (a stream without end, a closed pipe) are its consequence.
+# run_stages: run `produce | consume`, two functions of the pipeline.  Leaves
+# what the consumer printed in $text, and its status, 0 or 1, in $answer.  Ends
+# the script with the status of the stage that failed by itself; only that
+# one's messages are shown, because the other's (a stream without end, a closed
+# pipe) are its consequence.
 run_stages() {
-	local both producer consumer
+	local both producer notes
+	notes=$(mktemp) || die 4 "no place for a temporary file"
 	both=$(
 		set +e
 		exec 3>&2
-		produce 2>&3 | consume 2>&1
+		produce 2>&3 | consume 2>"$notes"
 		printf '\n%s' "${PIPESTATUS[*]}"
 	)
-	read -r producer consumer <<<"${both##*$'\n'}"
+	read -r producer answer <<<"${both##*$'\n'}"
 	text=${both%$'\n'*}
 	text=${text%$'\n'}
 	if [ "$producer" -ne 0 ] && [ "$producer" -ne 141 ]; then
+		rm -f -- "$notes"
 		exit "$producer"
 	fi
-	if [ "$consumer" -ne 0 ]; then
-		printf '%s\n' "$text" >&2
-		exit "$consumer"
-	fi
+	cat -- "$notes" >&2
+	rm -f -- "$notes"
+	[ "$answer" -le 1 ] || exit "$answer"
 	[ "$producer" -eq 0 ] || exit "$producer"
+}
+
+# confirm QUESTION: asks on the terminal; without one, or without a yes, ends
+# with status 2.
+confirm() {
+	local word
+	if ! [ -t 0 ] || ! [ -t 2 ]; then
+		die 2 "nothing was changed: there is no terminal to ask on; -y goes ahead without asking"
+	fi
+	printf '%s [y/N] ' "$1" >&2
+	read -r word || word=
+	case $word in
+	[yY] | [yY][eE][sS]) ;;
+	*) die 2 "nothing was changed" ;;
+	esac
 }
 
 # put_sha256 FILE: FILE.sha256 beside it, complete or not at all; prints the

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "prog/prog.h"
+#include "prog/table.h"
 
 static void
 put_names(struct jsonw *w, const struct collection *col)
@@ -113,19 +114,23 @@ put_collection(struct prunereport *pr, size_t i, struct jsonw *w)
 	json_close(w, ']');
 	json_int(w, "ids_total", (int64_t)pc->failures);
 	json_close(w, '}');
-	buf_release(&pr->ids[i]);
+}
+
+/* Size of the database file afterwards; in a dry run about. */
+static uint64_t
+size_after(const struct prunereport *pr)
+{
+	if (pr->changed)
+		return pr->bytes_after;
+	return pr->dry_run && pr->space->how != RECLAIM_NONE &&
+	    !pr->space->idle ? pr->space->stay : pr->space->bytes;
 }
 
 static void
 put_space(const struct prunereport *pr, struct jsonw *w)
 {
-	uint64_t before = pr->space->bytes, after = before, gain;
+	uint64_t before = pr->space->bytes, after = size_after(pr), gain;
 
-	if (pr->changed)
-		after = pr->bytes_after;
-	else if (pr->dry_run && pr->space->how != RECLAIM_NONE &&
-	    !pr->space->idle)
-		after = pr->space->stay;	/* about */
 	gain = before > after ? before - after : 0;
 	json_open(w, "storage_reduction", '{');
 	json_int(w, "bytes", (int64_t)gain);
@@ -147,6 +152,7 @@ prunereport_receipt(struct prunereport *pr, struct jsonw *w)
 	if (pr->dry_run)
 		json_bool(w, "dry_run", true);
 	json_int(w, "wal_entries_purged", (int64_t)p->goes);
+	json_int(w, "wal_bytes_purged", (int64_t)p->bytes);
 	json_int(w, "wal_entries_kept", (int64_t)(p->rows - p->goes));
 	json_int(w, "gone_already", (int64_t)p->gone);
 	json_int(w, "dead_topics", (int64_t)p->dead_goes);
@@ -163,6 +169,113 @@ prunereport_receipt(struct prunereport *pr, struct jsonw *w)
 		if (p->catalog->collection[i].selected)
 			put_collection(pr, i, w);
 	json_close(w, ']');
+}
+
+/* ---- for people ---- */
+
+/* One collection: what goes, and why the rest stays. */
+static void
+text_collection(const struct prunereport *pr, size_t i, struct buf *b)
+{
+	struct prune_collection *pc = &pr->prune->of[i];
+	const struct {
+		uint64_t n;
+		const char *what;
+	} kept[] = {
+		{ pc->boundary, "by rule: the newest that is applied" },
+		{ pc->pending, "not in the index files yet" },
+		{ pc->not_named, "not in the stream" },
+		{ pc->held_back, "refused, see below" },
+	};
+	struct buf name = { 0 };
+	char t[2][32];
+	size_t k;
+
+	buf_adds(&name, pc->col->tenant ? pc->col->tenant : "?");
+	buf_addc(&name, '/');
+	buf_adds(&name, pc->col->database ? pc->col->database : "?");
+	buf_addc(&name, '/');
+	buf_adds(&name, pc->col->name);
+	table_heading(b, buf_slice(&name));
+	buf_release(&name);
+	if (pc->rows == 0) {
+		table_row(b, "log", "no rows");
+		return;
+	}
+	table_row(b, pr->changed ? "gone" : "go", "%s of %s rows",
+	    table_count(pc->goes, t[0]), table_count(pc->rows, t[1]));
+	for (k = 0; k < sizeof(kept) / sizeof(kept[0]); k++)
+		if (kept[k].n)
+			table_row(b, "stay", "%s %s",
+			    table_count(kept[k].n, t[0]), kept[k].what);
+	if (pc->why.len)
+		table_note(b, buf_slice(&pc->why));
+	if (pc->failures) {
+		struct buf ids = { 0 };
+
+		buf_adds(&ids, "ids: ");
+		buf_add(&ids, pr->ids[i].p, pr->ids[i].len);
+		if (pc->failures > PRUNEREPORT_IDS)
+			buf_addf(&ids, " and %llu more", (unsigned long long)
+			    (pc->failures - PRUNEREPORT_IDS));
+		table_note(b, buf_slice(&ids));
+		buf_release(&ids);
+	}
+}
+
+static void
+text_space(const struct prunereport *pr, struct buf *b)
+{
+	uint64_t before = pr->space->bytes, after = size_after(pr);
+	static const char *const how[RECLAIMS] = {
+		[RECLAIM_NONE] = "the freed pages stay in it and are used again",
+		[RECLAIM_VACUUM] = "by VACUUM",
+		[RECLAIM_REWRITE] = "by writing what stays to a new file",
+	};
+	char t[2][32];
+
+	if (pr->space->idle)
+		return;
+	table_row(b, "database file", "%s, then %s%s (%s)",
+	    table_bytes(before, t[0]), pr->changed ? "" : "about ",
+	    table_bytes(after, t[1]), how[pr->space->how]);
+}
+
+void
+prunereport_text(struct prunereport *pr, struct buf *b)
+{
+	const struct prune *p = pr->prune;
+	char t[3][32];
+	size_t i;
+
+	table_heading(b, slice_str(pr->dir));
+	table_row(b, pr->changed ? "gone" : "go", "%s of %s rows of the log "
+	    "(%s of data)", table_count(p->goes, t[0]),
+	    table_count(p->rows, t[1]), table_bytes(p->bytes, t[2]));
+	if (p->dead)
+		table_row(b, "dead topics", "%s rows of collections that are "
+		    "gone, of which %s%s", table_count(p->dead, t[0]),
+		    table_count(p->dead_goes, t[1]), pr->changed ?
+		    " are gone, too" : " go, too");
+	text_space(pr, b);
+	table_row(b, "automatic purge", "%s; left as it is",
+	    p->catalog->automatically_purge > 0 ? "on" :
+	    p->catalog->automatically_purge == 0 ? "off" :
+	    "no such setting here");
+	for (i = 0; i < p->catalog->n; i++)
+		if (p->catalog->collection[i].selected)
+			text_collection(pr, i, b);
+	if (pr->space->idle)
+		buf_adds(b, "\n" PRUNEREPORT_IDLE "\n");
+}
+
+void
+prunereport_end(struct prunereport *pr)
+{
+	size_t i;
+
+	for (i = 0; pr->ids && i < pr->prune->catalog->n; i++)
+		buf_release(&pr->ids[i]);
 	free(pr->ids);
 	pr->ids = NULL;
 }

@@ -37,4 +37,11 @@ ATTR_NODISCARD int prunereport_refused(struct prunereport *pr,
 /* The members of the receipt. */
 void prunereport_receipt(struct prunereport *pr, struct jsonw *w);
 
+/* The same as text for people, appended to *b.  Its last line is
+ * PRUNEREPORT_IDLE where there is nothing to do. */
+#define PRUNEREPORT_IDLE "Nothing to do."
+void prunereport_text(struct prunereport *pr, struct buf *b);
+
+void prunereport_end(struct prunereport *pr);
+
 #endif

@@ -27,16 +27,22 @@ receipt_start(struct receipt *r)
 }
 
 int
-receipt_print(struct receipt *r, struct err *e)
+receipt_print_text(struct buf *text, struct err *e)
 {
 	int failed;
 
+	if (!buf_ok(text))
+		return err_nomem(e);
+	failed = file_write(STDOUT_FILENO, text->p, text->len);
+	buf_release(text);
+	return failed < 0 ? err_system(e, "<stdout>: write") : 0;
+}
+
+int
+receipt_print(struct receipt *r, struct err *e)
+{
 	json_real(&r->w, "seconds", now() - r->started, 3);
 	json_close(&r->w, '}');
 	buf_addc(&r->buf, '\n');
-	if (!buf_ok(&r->buf))
-		return err_nomem(e);
-	failed = file_write(STDOUT_FILENO, r->buf.p, r->buf.len);
-	buf_release(&r->buf);
-	return failed < 0 ? err_system(e, "<stdout>: write") : 0;
+	return receipt_print_text(&r->buf, e);
 }

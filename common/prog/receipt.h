@@ -23,4 +23,7 @@ void receipt_start(struct receipt *r);
 /* Print it with a newline and flush.  0, or -1 with *e set. */
 ATTR_NODISCARD int receipt_print(struct receipt *r, struct err *e);
 
+/* Print text for people in its place; frees it.  0, or -1 with *e set. */
+ATTR_NODISCARD int receipt_print_text(struct buf *text, struct err *e);
+
 #endif
