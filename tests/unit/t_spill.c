@@ -65,7 +65,7 @@ wrong(struct spill *s, const struct rec *want, size_t n, struct err *e)
 }
 
 /* n records with keys below `keys` into room for `room`: read twice, both
- * times in order.  *runs: what they were merged from. */
+ * times in order, and from the first on after a part of them. */
 static void
 test_sorts(size_t n, uint64_t keys, size_t room, const char *what)
 {
@@ -74,6 +74,7 @@ test_sorts(size_t n, uint64_t keys, size_t room, const char *what)
 	struct err e = { 0 };
 	uint64_t seed = n;
 	size_t i, bad = 0;
+	const void *p;
 
 	if (!want)
 		scratch_die("malloc");
@@ -89,6 +90,9 @@ test_sorts(size_t n, uint64_t keys, size_t room, const char *what)
 	    "  in the memory there is");
 	ok(spill_rewind(&s, &e) == 0 && wrong(&s, want, n, &e) == 0,
 	    "  and again");
+	ok(spill_rewind(&s, &e) == 0 && spill_next(&s, &p, &e) == 1 &&
+	    spill_next(&s, &p, &e) == 1 && spill_rewind(&s, &e) == 0 &&
+	    wrong(&s, want, n, &e) == 0, "  and again from half way");
 	spill_release(&s);
 	free(want);
 }
