@@ -52,7 +52,8 @@ HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_crc32c t_elements t_f32 t_file t_frame t_hash \
 	t_index t_json t_num t_params t_pickle t_record t_select t_spill \
 	t_stream t_utf8 t_wal t_when
-FUZZ   := fuzz_pickle fuzz_index fuzz_json fuzz_record fuzz_frame fuzz_stream
+FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
+	fuzz_stream
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen
 
@@ -60,6 +61,8 @@ opt.release := -O2
 opt.debug   := -O0
 opt.asan    := -O1
 opt.tsan    := -O1
+# Loops over vectors, at the speed of the memory.
+cflags.common/chroma/elements := $(if $(filter release,$(BUILD)),-O3)
 CFLAGS ?= $(opt.$(BUILD)) -g
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \

@@ -3,7 +3,7 @@
  *
  * In: a persist dir, of which nothing changes.  Out: text for people, or
  * JSONL: one object for the store, one for each collection.
- * Memory: some KiB a collection; with --deep 8 bytes an element.
+ * Memory: some KiB a collection; with --deep 20 bytes an element.
  * See chroma-info(1).
  */
 #include <getopt.h>
@@ -31,7 +31,7 @@ static const char usage_text[] =
 "\n"
 "  -c, --collection=NAME  only this collection (repeatable): NAME,\n"
 "                         TENANT/DATABASE/NAME or a UUID\n"
-"      --deep             look at every label and link of every index\n"
+"      --deep             look at every label, link and vector\n"
 "  -h, --help             print this text\n"
 "  -j, --jsonl            write JSONL (the default on a pipe)\n"
 "      --privacy          leave out paths, names and metadata\n"

@@ -104,12 +104,6 @@ element(const struct elements *el, uint64_t internal)
 	return el->level0 + internal * el->dir.header.size_data_per_element;
 }
 
-static uint64_t
-label_of(const struct elements *el, uint64_t internal)
-{
-	return le_u64(element(el, internal) + el->dir.header.label_offset);
-}
-
 static bool
 is_deleted(const struct elements *el, uint64_t internal)
 {
@@ -125,7 +119,7 @@ label_slot(const struct elements *el, uint64_t label)
 
 	for (;; i++) {
 		slot = &el->by_label[i & el->label_mask];
-		if (!*slot || label_of(el, *slot - 1) == label)
+		if (!*slot || el->label[*slot - 1] == label)
 			return slot;
 	}
 }
@@ -503,13 +497,23 @@ check_entry(struct check *c)
 
 /* ---- elements ---- */
 
+static bool
+test_and_set(uint8_t *bits, uint64_t i)
+{
+	bool was = bits[i / 8] >> (i % 8) & 1;
+
+	bits[i / 8] |= (uint8_t)(1u << (i % 8));
+	return was;
+}
+
 static void
 check_label(struct elements *el, uint64_t i)
 {
-	uint64_t label = label_of(el, i);
+	uint64_t label = le_u64(element(el, i) + el->dir.header.label_offset);
 	uint64_t total = (uint64_t)el->pickle.total_elements_added;
 	uint32_t *slot = label_slot(el, label);
 
+	el->label[i] = label;
 	if (label > total) {
 		el->found.high_labels++;
 		fault(el, INDEX_LEVEL0, "element %" PRIu64 ": label %" PRIu64
@@ -544,7 +548,7 @@ check_elements(struct check *c)
 		}
 		check_label(el, i);
 		if (p[2] & DELETED)
-			el->found.deleted++;
+			el->found.deleted += !test_and_set(el->taken, i);
 		else if (c->vectors)
 			check_vector(el, i);
 	}
@@ -553,26 +557,14 @@ check_elements(struct check *c)
 
 /* ---- the pickle ---- */
 
-static bool
-test_and_set(uint8_t *bits, uint64_t i)
-{
-	bool was = bits[i / 8] >> (i % 8) & 1;
-
-	bits[i / 8] |= (uint8_t)(1u << (i % 8));
-	return was;
-}
-
 /* Every id into its table, and the element that it names is its own. */
-static int
-check_ids(struct elements *el, struct err *e)
+static void
+check_ids(struct elements *el)
 {
 	const struct pickle_map *map = &el->pickle.id_to_label;
-	uint8_t *named = calloc(1, el->readable / 8 + 1);
 	uint64_t found = 0;
 	size_t i;
 
-	if (!named)
-		return err_nomem(e);
 	for (i = 0; i < map->n; i++) {
 		uint32_t *slot = id_slot(el, map->pair[i].id), at;
 		int64_t label = map->pair[i].number;
@@ -585,8 +577,7 @@ check_ids(struct elements *el, struct err *e)
 		}
 		*slot = (uint32_t)i + 1;
 		at = el->readable ? *label_slot(el, (uint64_t)label) : 0;
-		if (at && !is_deleted(el, at - 1) &&
-		    !test_and_set(named, at - 1)) {
+		if (at && !test_and_set(el->taken, at - 1)) {
 			found++;
 			continue;
 		}
@@ -601,8 +592,6 @@ check_ids(struct elements *el, struct err *e)
 	if (el->found.orphan_labels)
 		fault(el, INDEX_LEVEL0, "%" PRIu64 " live elements that no id "
 		    "names", el->found.orphan_labels);
-	free(named);
-	return 0;
 }
 
 /* The number of an id in id_to_label, or SIZE_MAX. */
@@ -730,7 +719,10 @@ check_files(struct elements *el, bool vectors, struct err *e)
 	c.level = malloc(n + 1);
 	c.stamp = calloc(n + 1, sizeof(*c.stamp));
 	el->by_label = new_table(n, &el->label_mask);
-	if (!c.level || !c.stamp || !el->by_label) {
+	el->label = malloc((n + 1) * sizeof(*el->label));
+	el->taken = calloc(1, n / 8 + 1);
+	if (!c.level || !c.stamp || !el->by_label || !el->label ||
+	    !el->taken) {
 		free(c.level);
 		free(c.stamp);
 		return err_nomem(e);
@@ -763,7 +755,8 @@ check_pickle(struct elements *el, struct err *e)
 	el->by_id = new_table(k->id_to_label.n, &el->id_mask);
 	if (!el->by_id)
 		return err_nomem(e);
-	r = check_ids(el, e) < 0 || check_inverse(el, e) < 0 ? -1 : 0;
+	check_ids(el);
+	r = check_inverse(el, e);
 	free(k->label_to_id.pair);
 	free(k->id_to_seq_id.pair);
 	k->label_to_id.pair = k->id_to_seq_id.pair = NULL;
@@ -835,8 +828,12 @@ elements_close(struct elements *el)
 	el->level0 = el->length = el->links = NULL;
 	free(el->by_id);
 	free(el->by_label);
+	free(el->label);
+	free(el->taken);
 	free(el->seq_id);
 	el->by_id = el->by_label = NULL;
+	el->label = NULL;
+	el->taken = NULL;
 	el->seq_id = NULL;
 	pickle_release(&el->pickle);
 	free(el->bytes);

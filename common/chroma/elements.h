@@ -10,10 +10,10 @@
  * chromadb/segment/impl/vector/local_persistent_hnsw.py (0.4.0 to 0.6.3) and
  * rust/segment/src/local_hnsw.rs (1.0.0 and later) for labels and maps.
  *
- * Memory: the files are mapped; the pickle, 24 bytes an id, and in tables 6 to
- * 12 bytes an id and an element; while it is opened twice the maps and 5
- * bytes an element more.  All of it is bounded by what the files really hold:
- * a count that only a header or a hole makes costs nothing.
+ * Memory: the files are mapped; the pickle and 30 to 36 bytes an id; 14 to 20
+ * bytes an element.  While it is opened, what reading a pickle takes, and 5
+ * bytes an element.  All of it is bounded by what the files really hold: a
+ * count that only a header or a hole makes costs nothing.
  * A mapped file that is cut short while we read ends the process (prog.h).
  */
 #ifndef CHROMA_ELEMENTS_H
@@ -84,6 +84,8 @@ struct elements {
 	size_t level0_n, length_n, links_n;		/* bytes mapped */
 	uint32_t *by_id, *by_label;	/* open addressing: 1 + its number in
 					 * id_to_label, or 1 + internal id */
+	uint64_t *label;		/* by internal id */
+	uint8_t *taken;			/* bits: deleted, or an id's */
 	uint64_t id_mask, label_mask, seed[2];
 	int64_t *seq_id;		/* by number in id_to_label, or NULL */
 };

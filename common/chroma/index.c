@@ -257,6 +257,7 @@ index_pickle(const struct index_dir *d, struct pickle *k, bool want_maps,
 	}
 	close(fd);
 	if (pickle_read(k, *bytes, (size_t)n, want_maps, e) < 0) {
+		*k = (struct pickle){ 0 };	/* not what it had counted */
 		free(*bytes);
 		*bytes = NULL;
 		return err_in(e, name);

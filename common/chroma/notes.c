@@ -100,6 +100,21 @@ note_log_only(struct survey *s, struct survey_collection *sc)
 	    sc->wal.rows);
 }
 
+/* Vectors that are there as they were given, and yet of no use. */
+static void
+note_vectors(struct survey *s, struct survey_collection *sc)
+{
+	const struct elements_findings *f = &sc->found;
+
+	if (f->not_finite)
+		NOTE(sc, "%" PRIu64 " of its vectors hold NaN or infinity: "
+		    "distances to them mean nothing.", f->not_finite);
+	if (f->not_unit)
+		NOTE(sc, "%" PRIu64 " vectors of its cosine index are not of "
+		    "length 1: too large or too small for float32, or the "
+		    "index was written in another space.", f->not_unit);
+}
+
 static void
 note_state(struct survey *s, struct survey_collection *sc)
 {
@@ -190,4 +205,5 @@ notes_collection(struct survey *s, struct survey_collection *sc)
 {
 	note_dangers(s, sc);
 	note_state(s, sc);
+	note_vectors(s, sc);
 }

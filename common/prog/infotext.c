@@ -104,11 +104,20 @@ text_index(const struct survey_collection *sc, struct buf *b)
 		    100 * survey_fragmentation(sc),
 		    sc->scanned ? "" : " (by count)");
 	}
-	if (sc->scanned)
+	if (sc->scanned) {
+		const struct elements_findings *f = &sc->found;
+
 		table_row(b, "labels", "%" PRIu64 " orphan, %" PRIu64
 		    " missing; %" PRIu64 " elements with bad links",
-		    sc->found.orphan_labels, sc->found.missing_labels,
-		    sc->found.bad_links);
+		    f->orphan_labels, f->missing_labels, f->bad_links);
+		if (f->same_labels || f->high_labels || f->bad_pairs ||
+		    f->bad_flags)
+			table_row(b, "", "%" PRIu64 " double, %" PRIu64
+			    " above total_elements_added; %" PRIu64 " bad "
+			    "pairs in the pickle; %" PRIu64 " elements with "
+			    "unknown flags", f->same_labels, f->high_labels,
+			    f->bad_pairs, f->bad_flags);
+	}
 }
 
 void

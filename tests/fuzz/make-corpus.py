@@ -124,6 +124,55 @@ seed("index", "truncated", header()[:99])
 seed("index", "version-2", u32(2) + header()[4:])
 
 
+# ---- elements: the space and 4, then the files after their sizes ----
+
+def u16s(*v):
+    return b"".join(u16(n) for n in v)
+
+
+def directory(how=4, deleted=(), tall=(0, 2), links=None, count=4, missing=(),
+              pickled=None, total=4, dim=2):
+    level0 = b"".join(
+        u16s(links[i] if links else 1, 1 if i in deleted else 0) +
+        u32(i - 1 if i else 1) + u32(9) * 3 +
+        struct.pack("<%df" % dim, *([0.6, 0.8] + [0] * dim)[:dim]) +
+        u64(i + 1) for i in range(count))
+    upper = b"".join(u32(12) + u16s(1, 0) + u32(tall[(tall.index(i) + 1) % len(tall)]) +
+                     u32(7) if i in tall else u32(0) for i in range(count))
+    head = header(count, dim=dim, m=2, level=1 if tall else 0)
+    head = head[:84] + struct.pack("<d", 1.4426950408889634) + head[92:]
+    live = [(b"id%d" % i, i + 1) for i in range(count) if i not in deleted]
+    metadata = b"\x80\x03}(" + b"".join([
+        string(b"total_elements_added"), integer(total),
+        string(b"id_to_label"),
+        mapping([string(i) + integer(n) for i, n in live]),
+        string(b"label_to_id"),
+        mapping([integer(n) + string(i) for i, n in live]),
+        string(b"id_to_seq_id"), b"}u."])
+    files = [head, level0, struct.pack("<f", 5) * count, upper,
+             metadata if pickled is None else pickled]
+    return bytes([how]) + b"".join(
+        u16(0xffff) if i in missing else u16(len(f)) + f
+        for i, f in enumerate(files))
+
+
+seed("elements", "l2", directory())
+seed("elements", "cosine", directory(how=6))
+seed("elements", "deleted", directory(deleted=(1, 3)))
+seed("elements", "all-deleted", directory(deleted=range(4)))
+seed("elements", "flat", directory(tall=()))
+seed("elements", "empty", directory(count=0, tall=()))
+seed("elements", "dim-0", directory(dim=0))
+seed("elements", "no-pickle", directory(missing=(4,)))
+seed("elements", "pickle-alone", directory(missing=(0, 1, 2, 3)))
+seed("elements", "links-missing", directory(missing=(3,)))
+seed("elements", "class", directory(pickled=b"\x80\x02c" + MODULE +
+                                    b"\nPersistentData\n)\x81" + state(IDS) + b"b."))
+seed("elements", "high-labels", directory(total=2))
+seed("elements", "too-many-links", directory(links=[5, 4, 0xffff, 0]))
+seed("elements", "cut", directory()[:200])
+
+
 # ---- json ----
 
 for name, text in {
