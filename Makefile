@@ -35,14 +35,14 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-info chroma-walexport chroma-walfilter
+PROGS := chroma-config chroma-info chroma-walexport chroma-walfilter
 PIPES := export
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file
 stream := zio in out json record frame stream
-chroma := db era params holders persist pickle index catalog select wal survey notes claim
+chroma := db era params holders persist pickle index catalog select wal survey notes claim purge
 prog   := prog opt progress receipt table infojson infotext
 HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_crc32c t_f32 t_file t_frame t_index t_json t_num \
