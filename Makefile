@@ -35,7 +35,8 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-info chroma-walexport chroma-walfilter chroma-walprune
+PROGS := chroma-config chroma-info chroma-walexport chroma-walfilter \
+	chroma-walprune
 PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
@@ -45,7 +46,7 @@ base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
 stream := zio in out json record frame stream
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	rewrite reclaim
+	rewrite reclaim purge
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd

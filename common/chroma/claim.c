@@ -102,6 +102,14 @@ claim_stamp(struct claim *c, struct err *e)
 	return c->stamp ? 0 : err_nomem(e);
 }
 
+static bool
+same_state(const struct stat *a, const struct stat *b)
+{
+	return same_file(a, b) && a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* No index file came, went or changed since they were stamped. */
 static int
 compare_stamps(const struct claim *c, const struct claim_stamp *now, size_t n,
@@ -109,15 +117,10 @@ compare_stamps(const struct claim *c, const struct claim_stamp *now, size_t n,
 {
 	size_t i;
 
-	for (i = 0; i < n && i < c->stamps; i++) {
-		const struct stat *a = &c->stamp[i].st, *b = &now[i].st;
-
-		if (by_name(&c->stamp[i], &now[i]) != 0 || !same_file(a, b) ||
-		    a->st_size != b->st_size ||
-		    a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-		    a->st_mtim.tv_nsec != b->st_mtim.tv_nsec)
+	for (i = 0; i < n && i < c->stamps; i++)
+		if (by_name(&c->stamp[i], &now[i]) != 0 ||
+		    !same_state(&c->stamp[i].st, &now[i].st))
 			break;
-	}
 	if (i == n && i == c->stamps)
 		return 0;
 	return err_busy(e, "%s/%s changed while we worked: something writes to "
@@ -344,8 +347,6 @@ in_wal_mode(struct db *db, const char *pragma, struct err *e)
 static int
 try(struct claim *c, const char *path, int wait_ms, struct err *e)
 {
-	struct stat st;
-	bool had_wal;
 	int r;
 
 	if (persist_find(&c->pd, path, e) < 0)
@@ -357,12 +358,10 @@ try(struct claim *c, const char *path, int wait_ms, struct err *e)
 		r = sweep_and_lock(c, e);
 	if (r != 0)
 		return r;
-	had_wal = persist_beside(&c->pd, "-wal", &st);
+	c->had_wal = persist_beside(&c->pd, "-wal", &c->wal);
 	if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
 	    wait_ms, e) < 0)
 		return -1;
-	if (!had_wal)
-		db_checkpoint_on_close(&c->pd.db);
 	if (lock_it(c, e) < 0)
 		return e->status == STATUS_BUSY ? 1 : -1;
 	r = in_wal_mode(&c->pd.db, "PRAGMA journal_mode", e);
@@ -633,15 +632,38 @@ make_backup(const struct claim *c, const char *name, const char *backup,
 	return r;
 }
 
+/* Whom /proc does not show.  Our own descriptors are in the way of a lease, so
+ * SQLite gives up its one, and its lock with it; the same bytes are locked
+ * again for the descriptor that is left (sqlite.org/lockingv3.html: 512 bytes
+ * from 1 GiB on), lest somebody who waits for them writes to the old file. */
+static int
+look_for_hidden(struct claim *c, struct err *e)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = 0x40000000, .l_len = 512 };
+
+	db_close(&c->pd.db);
+	if (c->pd.db.h)			/* a statement is left */
+		return 0;
+	if ((fcntl(c->fd, F_OFD_SETLK, &all) < 0 &&
+	    (errno == EAGAIN || errno == EACCES)) ||
+	    holders_lease(c->fd) == LEASE_HELD)
+		return hidden(c, "the old " PERSIST_FILE, e);
+	return 0;
+}
+
 /* The new file has the name: is somebody left who has the old one? */
 static int
-look_behind(const struct claim *c, struct err *e)
+look_behind(struct claim *c, struct err *e)
 {
 	struct holders h;
 
-	if (holders_of(&c->pd.st, &h, e) < 0)
-		return access("/proc/self", F_OK) == 0 ? -1 : 0;
-	return h.n > 0 ? holders_seen(&h, c->pd.dir, e) : 0;
+	if (holders_of(&c->pd.st, &h, e) < 0) {
+		if (access("/proc/self", F_OK) == 0)
+			return -1;
+	} else if (h.n > 0)
+		return holders_seen(&h, c->pd.dir, e);
+	return look_for_hidden(c, e);
 }
 
 /* Say what became of the names after a failure, which *e says. */
@@ -695,14 +717,34 @@ claim_replace(struct claim *c, const char *path, const char *backup,
 	return 0;
 }
 
+/* A file that was to be replaced, and was not, is put back into its mode; as
+ * far as that can be done now. */
+static void
+restore_mode(struct claim *c)
+{
+	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	struct err ignored;
+
+	if (!c->pd.db.h) {		/* look_for_hidden() closed it */
+		fcntl(c->fd, F_OFD_SETLK, &none);
+		if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
+		    CLAIM_RETRY_MS, &ignored) < 0)
+			return;
+	}
+	(void)in_wal_mode(&c->pd.db, "PRAGMA journal_mode=WAL", &ignored);
+}
+
 void
 claim_close(struct claim *c)
 {
-	if (c->rollback_mode && !c->replaced && c->pd.db.h) {
-		struct err ignored;
+	struct stat wal;
 
-		(void)in_wal_mode(&c->pd.db, "PRAGMA journal_mode=WAL",
-		    &ignored);
+	if (c->rollback_mode && !c->replaced)
+		restore_mode(c);
+	if (c->pd.db.h) {
+		if (!c->had_wal || !persist_beside(&c->pd, "-wal", &wal) ||
+		    !same_state(&c->wal, &wal))
+			db_checkpoint_on_close(&c->pd.db);
 	}
 	drop_replacement(c);
 	persist_close(&c->pd);

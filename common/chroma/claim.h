@@ -48,6 +48,8 @@ struct claim {
 	int realdir;		/* the directory of the real file */
 	int newfd;		/* the replacement, locked; or -1 */
 	char *tmp;		/* its name in realdir; owned, or NULL */
+	bool had_wal;		/* there was a -wal, which looked so */
+	struct stat wal;
 	bool rollback_mode;	/* we took it out of SQLite-WAL mode */
 	bool replaced;
 };
@@ -90,13 +92,17 @@ ATTR_NODISCARD int claim_replacement(struct claim *c, char **path, int *fd,
 /* Put the complete replacement in the place of the database: the one commit
  * point.  backup (or NULL): the old file gets this name too, a hard link, which
  * is made first.  Looks once more for holders of the old file afterwards and,
- * if there is one, puts it back (STATUS_BUSY).  Killed at any moment, the old
- * file or the new one has the name.  0, or -1 with *e set: the database is the
- * one that it was.  After either, pd.db is good for claim_close() only. */
+ * if there is one, puts it back (STATUS_BUSY).  That closes pd.db, if no
+ * statement of it is left (else whom /proc does not show is not found): after
+ * this, good or bad, the claim is good for claim_close() only.  Killed at any
+ * moment, the old file or the new one has the name.  0, or -1 with *e set: the
+ * database is the one that it was. */
 ATTR_NODISCARD int claim_replace(struct claim *c, const char *path,
     const char *backup, struct err *e);
 
-/* Also of one that could not be opened.  What is not committed is lost. */
+/* What is not committed is lost, and a replacement that is not in place
+ * removed: after failures, too.  In SQLite-WAL mode what was changed is written
+ * back and the -wal removed; one that was there and was not added to stays. */
 void claim_close(struct claim *c);
 
 #endif

@@ -124,8 +124,8 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 void
 db_close(struct db *db)
 {
-	sqlite3_close(db->h);
-	db->h = NULL;
+	if (sqlite3_close(db->h) == SQLITE_OK)
+		db->h = NULL;
 }
 
 void

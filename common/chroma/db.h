@@ -37,6 +37,8 @@ enum db_mode {
  * must outlive *db.  0, or -1 with *e set. */
 ATTR_NODISCARD int db_open(struct db *db, const char *path, const char *name,
     enum db_mode mode, int wait_ms, struct err *e);
+/* db->h is NULL afterwards; not if a statement is left, and then it is open
+ * still. */
 void db_close(struct db *db);
 
 /* SQLite-WAL mode: closing writes a -wal back into the file and removes it (by

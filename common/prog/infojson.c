@@ -110,8 +110,8 @@ json_watermark(struct jsonw *w, const char *key, const struct watermark *m)
 	json_count(w, key, m->seq_id, m->source != WATERMARK_NONE);
 }
 
-static void
-json_params(struct jsonw *w, const struct params *p)
+void
+infojson_params(struct jsonw *w, const struct params *p)
 {
 	int i;
 
@@ -214,7 +214,7 @@ infojson_collection(bool privacy, const struct survey_collection *sc,
 	    col->dimension >= 0);
 	json_count(&w, "records", sc->records, sc->counted);
 	json_raw(&w, "metadata", metadata);
-	json_params(&w, &col->params);
+	infojson_params(&w, &col->params);
 	json_cstr(&w, "metadata_segment", col->metadata_segment);
 	json_cstr(&w, "vector_segment", col->vector_segment);
 	json_cstr(&w, "vector_type", col->vector_type);

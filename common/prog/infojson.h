@@ -12,6 +12,10 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "chroma/survey.h"
+#include "stream/json.h"
+
+/* The members of an open object that have the HNSW parameters. */
+void infojson_params(struct jsonw *w, const struct params *p);
 
 void infojson_store(bool privacy, const struct survey *s,
     const struct persist *pd, struct buf *b);

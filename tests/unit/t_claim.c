@@ -333,9 +333,53 @@ test_frames(void)
 	ok(c.sqlite_wal, "a file that was not replaced is in WAL mode again");
 	claim_close(&c);
 	ok(access(from, F_OK) < 0 && access(to, F_OK) < 0, "nothing left");
+	/* again one with frames, and something is added */
+	pid = fork();
+	if (pid == 0) {
+		sqlite3 *db;
+
+		sqlite3_open(file, &db);
+		sqlite3_exec(db, "INSERT INTO t VALUES ('more')", NULL, NULL,
+		    NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	must_open(&c);
+	ok(db_exec(&c.pd.db, "DELETE FROM t WHERE v <> 'old'", &e) == 0,
+	    "changed in SQLite-WAL mode");
+	claim_close(&c);
+	ok(access(from, F_OK) < 0, "is written back");
+	ok(is(value(file), "old"), "and there");
 	buf_release(&a);
 	buf_release(&b);
 	buf_release(&wal);
+}
+
+/* SQLite looks for side files whatever the header says. */
+static void
+test_strays(void)
+{
+	static const char *const suffix[] = { "-wal", "-shm", "-journal" };
+	char path[800];
+	struct buf a = { 0 }, b = { 0 };
+	struct claim c;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		fresh("delete");
+		snprintf(path, sizeof(path), "%s%s", file, suffix[i]);
+		scratch_write(path, slice_str(""));
+		picture(dir, file, &a);
+		must_open(&c);
+		claim_close(&c);
+		if (i == 2)		/* SQLite removes an empty journal */
+			scratch_write(path, slice_str(""));
+		picture(dir, file, &b);
+		ok(slice_eq(buf_slice(&a), buf_slice(&b)),
+		    "nothing changed beside an empty %s", suffix[i]);
+	}
+	buf_release(&a);
+	buf_release(&b);
 }
 
 /* A transaction that was interrupted half way is rolled back. */
@@ -371,6 +415,9 @@ test_hot_journal(void)
 }
 
 /* ---- who is in the way ---- */
+
+static bool write_new(struct claim *c, char **path);
+static bool gone(const char *where);
 
 static void
 test_holders(void)
@@ -519,6 +566,39 @@ with_empty_proc(void)
 }
 
 static int
+replace_with_empty_proc(void)
+{
+	struct claim c;
+	struct stat old, st;
+	struct err e;
+	char *path;
+	pid_t k;
+	bool was_wal;
+	int bad;
+
+	if (mount("none", "/proc", "tmpfs", 0, NULL) < 0)
+		return 77;
+	must_open(&c);
+	was_wal = c.sqlite_wal;
+	stat(file, &old);
+	if (claim_rollback_mode(&c, &e) < 0 || !write_new(&c, &path))
+		return 1;
+	k = hold(file);
+	bad = claim_replace(&c, path, NULL, &e) == 0 || !mentions(&e,
+	    " (in a container?) has the old chroma.sqlite3 open; ") ||
+	    stat(file, &st) < 0 || st.st_ino != old.st_ino ||
+	    !is(value(file), "busy");
+	claim_close(&c);
+	let_go(k);
+	if (bad || !is(value(file), "old") || !gone(dir))
+		return 2;
+	must_open(&c);
+	bad = c.sqlite_wal != was_wal;
+	claim_close(&c);
+	return bad ? 3 : 0;
+}
+
+static int
 with_empty_proc_alone(void)
 {
 	struct claim c;
@@ -571,6 +651,11 @@ test_unseen(void)
 	report(apart(with_empty_proc), "the same for an index file");
 	let_go(k);
 	report(apart(with_empty_proc_alone), "a lease suffices without /proc");
+	report(apart(replace_with_empty_proc),
+	    "the lease shows who has the old file, which is put back");
+	fresh("wal");
+	report(apart(replace_with_empty_proc), "the same in SQLite-WAL mode");
+	fresh("delete");
 	if (chmod(scratch_dir(), 0755) < 0 || chmod(dir, 0777) < 0 ||
 	    chmod(file, 0666) < 0)
 		scratch_die(dir);
@@ -686,7 +771,7 @@ test_replace(const char *how)
 
 /* Somebody opened the old file after we claimed it. */
 static void
-test_put_back(const char *how)
+test_put_back(const char *how, const char *mode)
 {
 	char backup[800], *path = NULL;
 	struct stat old, st;
@@ -695,9 +780,10 @@ test_put_back(const char *how)
 	struct err e;
 	int r;
 
-	fresh("delete");
+	fresh(mode);
 	snprintf(backup, sizeof(backup), "%s/kept", dir);
 	must_open(&c);
+	ok(claim_rollback_mode(&c, &e) == 0, "%s: no other files", how);
 	stat(file, &old);
 	ok(write_new(&c, &path), "%s: a replacement", how);
 	k = hold(file);
@@ -710,6 +796,9 @@ test_put_back(const char *how)
 	let_go(k);
 	ok(gone(dir) && is(value(file), "old"), "%s: nothing left", how);
 	free(path);
+	must_open(&c);
+	ok(c.sqlite_wal == is(mode, "wal"), "%s: in its mode", how);
+	claim_close(&c);
 }
 
 /* Die before and after each call that changes a name. */
@@ -869,6 +958,7 @@ main(void)
 	test_unchanged("delete");
 	test_unchanged("wal");
 	test_frames();
+	test_strays();
 	test_hot_journal();
 	test_holders();
 	test_locks();
@@ -876,11 +966,12 @@ main(void)
 	test_unseen();
 	test_stamps();
 	test_replace("exchange");
-	test_put_back("exchange");
+	test_put_back("exchange", "delete");
+	test_put_back("exchange, WAL mode", "wal");
 	test_killed("exchange");
 	no_exchange = true;
 	test_replace("links");
-	test_put_back("links");
+	test_put_back("links", "delete");
 	test_killed("links");
 	no_exchange = false;
 	test_symlink();
