@@ -141,6 +141,10 @@ fingerprint() {
 	    find . -type f -print0 | sort -z | xargs -0r sha256sum)
 }
 
+# content DIR: everything in its database but the log; log_of DIR: the log.
+content() { python3 -B "$T_DIR/t/walprune.py" content "$1"; }
+log_of() { python3 -B "$T_DIR/t/walprune.py" log "$1"; }
+
 # skip NAME REASON: one test that cannot be run here.
 skip() {
 	t_n=$((t_n + 1))

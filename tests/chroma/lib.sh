@@ -91,3 +91,11 @@ check_reading() {
 	ok "$1: Chroma $3 finds everything" \
 	    with "$3" "$T_DIR/chroma/agree.py" "$2/db" "$2/expected.json"
 }
+
+# results NAME: the lines "STATUS WHAT" of the file results as tests
+results() {
+	while read -r r_status r_what; do
+		t_line "$1: $r_what" "$r_status"
+	done <results
+	rm -f results
+}

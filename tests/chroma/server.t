@@ -7,14 +7,6 @@
 # shellcheck source=lib.sh
 . "$T_DIR/chroma/lib.sh"
 
-# results NAME: the lines "STATUS WHAT" of the file results as tests
-results() {
-	while read -r r_status r_what; do
-		t_line "$1: $r_what" "$r_status"
-	done <results
-	rm -f results
-}
-
 # first without any Chroma: the lock itself, on a log larger than any batch
 ok "a directory of 10,000 records" with 1.5.9 "$T_DIR/bench/mkbig.py" big \
     10000 384 --seed "$SEED"

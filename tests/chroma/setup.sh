@@ -52,7 +52,7 @@ make_one() {
 }
 
 missing=()
-for name in $CHROMAS chops; do
+for name in $CHROMAS 0.4.4 chops; do
 	[ -e "$VENVS/$name/ready" ] || missing+=("$name")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
