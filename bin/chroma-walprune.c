@@ -35,7 +35,7 @@ struct config {
 	uint64_t wait_s;
 	enum progress_mode progress;
 	const char *dir;
-	const char *const *source;	/* names of the streams */
+	const char **source;		/* names of the streams */
 	uint32_t sources;
 };
 
@@ -52,10 +52,10 @@ static const char usage_text[] =
 "  -c, --collection=NAME  only this collection (repeatable): NAME,\n"
 "                         TENANT/DATABASE/NAME or a UUID\n"
 "      --dead-topics      also rows of collections that are gone\n"
-"  -h, --help             print this text\n"
-"      --ids=FILE         write the ids that stand in the way to FILE\n"
 "  -n, --dry-run          change nothing: say what would go, and why the\n"
 "                         rest stays\n"
+"  -h, --help             print this text\n"
+"      --ids=FILE         write the ids that stand in the way to FILE\n"
 "      --progress         show progress even where it is not a terminal\n"
 "  -q, --quiet            no warnings, no progress, no receipt\n"
 "      --reclaim=HOW      give space back: auto (default), none, vacuum,\n"
@@ -117,6 +117,8 @@ read_stream(const struct config *cf, uint32_t from, struct rowset *rs,
 
 	if (stream_in_open(&si, cf->source[from], false, e) < 0)
 		return -1;
+	if (strcmp(cf->source[from], "-") == 0)
+		cf->source[from] = si.in.name;
 	while ((got = stream_next(&si, &item, e)) > 0) {
 		if (item.type == RECORD_BEGIN) {
 			got = check_begin(&si, item.json, e);
@@ -307,15 +309,18 @@ take_reclaim(const char *arg)
 static void
 take_operands(struct config *cf, int n, char *const word[])
 {
-	static const char *const standard_input[] = { "-" };
 	int i, standard = 0;
 
 	if (n == 0)
 		prog_usage("no DIR given: the persist dir, the one with "
 		    "chroma.sqlite3 in it");
 	cf->dir = word[0];
-	cf->source = n > 1 ? (const char *const *)word + 1 : standard_input;
-	cf->sources = n > 1 ? (uint32_t)n - 1 : 1;
+	cf->source = calloc((size_t)n, sizeof(*cf->source));
+	if (!cf->source)
+		prog_die(STATUS_SYSTEM, "out of memory");
+	cf->source[cf->sources++] = n > 1 ? word[1] : "-";
+	for (i = 2; i < n; i++)
+		cf->source[cf->sources++] = word[i];
 	for (i = 0; i < (int)cf->sources; i++)
 		standard += strcmp(cf->source[i], "-") == 0;
 	if (standard > 1)

@@ -4,6 +4,10 @@
 #   make -f maintain.mk export DIR=/srv/chroma TO=/backup
 #	the log to an audit file in TO (a file, or a directory, where the file
 #	gets the time as its name).  FLAGS: more options of chroma-export.
+#   make -f maintain.mk prune DIR=/srv/chroma
+#	delete the rows of the log that are not needed, without asking; Chroma
+#	must be stopped.  AUDIT: a file for those rows.  FLAGS: more options of
+#	chroma-prune.
 #   make -f maintain.mk info DIR=/srv/chroma
 #	what is in it
 #   make -f maintain.mk help
@@ -12,8 +16,8 @@
 
 BIN ?= $(patsubst %/share/chromautils/,%/bin,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 FLAGS ?=
-.PHONY: help info export
-export DIR TO
+.PHONY: help info export prune
+export DIR TO AUDIT
 
 help:
 	@sed -n 's/^#   //p' '$(realpath $(firstword $(MAKEFILE_LIST)))'
@@ -25,3 +29,6 @@ info:
 
 export:
 	$(need_dir)$(if $(TO),,$(error TO=... is missing: the file or directory to write))@'$(BIN)/chroma-export' $(FLAGS) -- "$$DIR" "$$TO"
+
+prune:
+	$(need_dir)@'$(BIN)/chroma-prune' -y $(FLAGS) $(if $(AUDIT),--audit="$$AUDIT") -- "$$DIR"

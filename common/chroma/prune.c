@@ -209,8 +209,8 @@ explain(struct prune_collection *pc, const struct coverage_collection *cc)
 	int r;
 
 	if (fault->status) {
-		buf_adds(&pc->why, "its index is damaged: ");
-		refuse(pc, fault->msg);
+		refuse(pc, "its index is damaged: ");
+		buf_adds(&pc->why, fault->msg);
 	}
 	for (r = 0; r < COVERAGE_REASONS; r++) {
 		char text[160];

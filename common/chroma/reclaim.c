@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -73,6 +74,17 @@ directory_of(const char *path)
 	    strndup(path, (size_t)(slash - path));
 }
 
+/* Whether the old file can be kept by giving it a second name in another
+ * directory. */
+static bool
+linkable(const char *dir, const char *other)
+{
+	struct stat a, b;
+
+	return stat(dir, &a) == 0 && stat(other, &b) == 0 &&
+	    a.st_dev == b.st_dev;
+}
+
 /* Where one way needs how much. */
 static int
 needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
@@ -81,11 +93,15 @@ needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
 {
 	int k = 0;
 
+	if (backup_dir && (how != RECLAIM_REWRITE || !linkable(dir,
+	    backup_dir)))
+		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK };
+
 	switch (how) {
 	case RECLAIM_REWRITE:
 		n[k++] = (struct need){ dir, rp->stay + rp->stay / 32 +
 		    SLACK };
-		return k;	/* the backup is another name */
+		break;
 	case RECLAIM_VACUUM:
 		n[k++] = (struct need){ tmpdir, rp->stay + SLACK };
 		n[k++] = (struct need){ dir, rp->bytes + SLACK };
@@ -94,8 +110,6 @@ needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
 		n[k++] = (struct need){ dir, going + SLACK };
 		break;
 	}
-	if (backup_dir)
-		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK };
 	return k;
 }
 
@@ -259,6 +273,32 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 
 /* ---- a new file ---- */
 
+/* The new file in the place of the old one, of which a copy is made if it
+ * cannot have a second name where the backup is to be. */
+static int
+put_in_place(struct claim *c, const char *path, const char *backup,
+    struct err *e)
+{
+	char *dir = directory_of(c->pd.real);
+	char *backup_dir = backup ? directory_of(backup) : NULL;
+	bool copy = dir && backup_dir && !linkable(dir, backup_dir);
+	int r = 0;
+
+	if (!dir || (backup && !backup_dir))
+		r = err_nomem(e);
+	if (r == 0 && copy)
+		r = keep_copy(&c->pd.db, backup, e);
+	if (r == 0)
+		r = claim_look(c, e);
+	if (r == 0)
+		r = claim_replace(c, path, copy ? NULL : backup, e);
+	if (r < 0 && copy && e->status != STATUS_USAGE)
+		unlink(backup);
+	free(dir);
+	free(backup_dir);
+	return r;
+}
+
 /* 1; 0 where the file cannot be replaced, *e says why; -1. */
 static int
 anew(struct claim *c, struct prune *p, const struct reclaim_options *o,
@@ -281,9 +321,7 @@ anew(struct claim *c, struct prune *p, const struct reclaim_options *o,
 	if (r == 0 && fsync(fd) < 0)
 		r = err_system(e, "%s: fsync", err_tail(path));
 	if (r == 0)
-		r = claim_look(c, e);
-	if (r == 0)
-		r = claim_replace(c, path, o->backup, e);
+		r = put_in_place(c, path, o->backup, e);
 	free(path);
 	return r < 0 ? -1 : 1;
 }
