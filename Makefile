@@ -90,9 +90,9 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DCHROMAUTILS_VERSION='"$(VERSION)"' -Icommon \
 	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(warn) $(if $(WERROR),-Werror) \
-	$(prof.$(BUILD)) $(CFLAGS) -ffp-contract=off
+	$(prof.$(BUILD)) $(CFLAGS) -ffp-contract=off -pthread
 ALL_LDFLAGS = $(ld) $(LDFLAGS)
-ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) -lm $(LDLIBS)
+ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) -lm -pthread $(LDLIBS)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)

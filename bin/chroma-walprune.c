@@ -166,6 +166,7 @@ struct job {
 	struct prune prune;
 	struct reclaim_options options;
 	struct reclaim_plan space;
+	struct reclaim_job work;
 };
 
 static int
@@ -206,10 +207,13 @@ plan(const struct config *cf, struct job *j, struct rowset *rs, struct err *e)
 	j->options.maintenance_log = j->catalog.era.has_maintenance;
 	if (select_apply(&j->catalog, &sel, e) < 0)
 		return -1;
+	if (!cf->dry_run && reclaim_start(&j->work, &j->claim, rs->records,
+	    &j->options, e) < 0)
+		return -1;
 	if (prune_plan(&j->prune, j->pd, &j->catalog, rs, &po, e) < 0)
 		return persist_failed(j->pd, e);
-	return reclaim_choose(&j->space, &j->pd->db, j->pd->real, &j->prune,
-	    &j->options, e);
+	return reclaim_choose(&j->space, &j->pd->db, j->pd->real,
+	    j->prune.goes, j->prune.bytes, &j->options, e);
 }
 
 /* Make the plan.  A file in SQLite-WAL mode that is to be replaced leaves that
@@ -249,45 +253,71 @@ report_refused(const struct config *cf, struct prunereport *pr,
 	return out_close(&out, e);
 }
 
+/* The change itself, after all that could refuse it. */
+static int
+change(struct job *j, struct prunereport *pr, struct err *e)
+{
+	struct stat st;
+
+	if (j->space.idle)
+		return 0;
+	if (reclaim_run(&j->work, &j->prune, &j->space, e) < 0)
+		return -1;
+	pr->changed = true;
+	pr->bytes_after = stat(j->pd->real, &st) == 0 ?
+	    (uint64_t)st.st_size : 0;
+	return 0;
+}
+
+/* Prepare, report, change; what is to be printed comes back in text, or in the
+ * receipt. */
+static int
+prune(const struct config *cf, struct job *j, struct rowset *rs,
+    struct receipt *receipt, struct buf *text, struct err *e)
+{
+	struct prunereport pr = { .prune = &j->prune, .space = &j->space,
+	    .dry_run = cf->dry_run, .backup = cf->backup };
+	int r;
+
+	if (prepare(cf, j, rs, e) < 0 || report_refused(cf, &pr, e) < 0)
+		return -1;
+	pr.dir = j->pd->dir;
+	if (j->prune.refused && cf->all_or_nothing)
+		return err_data(e, "%llu of the collections are refused: "
+		    "nothing was changed (--all-or-nothing)",
+		    (unsigned long long)j->prune.refused);
+	r = cf->dry_run ? 0 : change(j, &pr, e);
+	if (r == 0 && cf->text)
+		prunereport_text(&pr, text);
+	else if (r == 0)
+		prunereport_receipt(&pr, &receipt->w);
+	prunereport_end(&pr);
+	return r;
+}
+
 static int
 run(const struct config *cf, int *status, struct err *e)
 {
 	struct job j = { 0 };
-	struct prunereport pr = { .prune = &j.prune, .space = &j.space,
-	    .dry_run = cf->dry_run, .backup = cf->backup };
 	struct receipt receipt;
 	struct buf text = { 0 };
 	struct rowset rs;
-	struct stat st;
+	int r;
 
 	receipt_start(&receipt);
-	if (read_streams(cf, &rs, e) < 0 || prepare(cf, &j, &rs, e) < 0 ||
-	    report_refused(cf, &pr, e) < 0)
+	if (read_streams(cf, &rs, e) < 0)
 		return -1;
-	pr.dir = j.pd->dir;
-	if (j.prune.refused && cf->all_or_nothing)
-		return err_data(e, "%llu of the collections are refused: "
-		    "nothing was changed (--all-or-nothing)",
-		    (unsigned long long)j.prune.refused);
-	if (!cf->dry_run && !j.space.idle) {
-		if (reclaim_run(&j.claim, &j.prune, &j.space, &j.options,
-		    e) < 0)
-			return -1;
-		pr.changed = true;
-		pr.bytes_after = stat(j.pd->real, &st) == 0 ?
-		    (uint64_t)st.st_size : 0;
-	}
+	r = prune(cf, &j, &rs, &receipt, &text, e);
 	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
-	if (cf->text)
-		prunereport_text(&pr, &text);
-	else
-		prunereport_receipt(&pr, &receipt.w);
+	rowset_end(&rs);
+	prune_end(&j.prune);
+	reclaim_end(&j.work);
 	if (!cf->dry_run)
 		claim_close(&j.claim);
-	prunereport_end(&pr);
-	rowset_end(&rs);
-	if (cf->quiet)
-		return 0;
+	else
+		persist_close(&j.reading);
+	if (r < 0 || cf->quiet)
+		return r;
 	return cf->text ? receipt_print_text(&text, e) :
 	    receipt_print(&receipt, e);
 }

@@ -207,7 +207,7 @@ db_attach(struct db *db, const char *path, const char *as, struct err *e)
 	struct db_stmt st;
 	int got = -1;
 
-	put_uri(&uri, path, "");
+	put_uri(&uri, path, "?immutable=1");
 	if (!buf_ok(&uri)) {
 		err_nomem(e);
 	} else if (db_prepare(db, &st, "ATTACH ?1 AS ?2", e) == 0) {
@@ -241,6 +241,12 @@ db_copy(struct db *db, const char *path, struct err *e)
 		failed(&to, rc, e);
 	db_close(&to);
 	return rc == SQLITE_OK ? 0 : -1;
+}
+
+void
+db_interrupt(struct db *db)
+{
+	sqlite3_interrupt(db->h);
 }
 
 void

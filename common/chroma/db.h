@@ -72,10 +72,15 @@ ATTR_NODISCARD int db_exec(struct db *db, const char *sql, struct err *e);
 /* Rows that the last INSERT, UPDATE or DELETE changed. */
 uint64_t db_changes(const struct db *db);
 
-/* Another database file in the same connection, "as" before its tables' names;
- * not within a transaction.  0, or -1 with *e set. */
+/* Another database file in the same connection, "as" before its tables' names,
+ * to be read without locks: nobody may change it meanwhile.  Where this process
+ * holds a lock on that file, DETACH or db_close() ends it (fcntl(2)).  0, or -1
+ * with *e set. */
 ATTR_NODISCARD int db_attach(struct db *db, const char *path, const char *as,
     struct err *e);
+
+/* Make what another thread does with db end soon, with an error. */
+void db_interrupt(struct db *db);
 
 /* Write a copy of db, page by page, to the empty file at path.  0, or -1 with
  * *e set. */

@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "chroma/rewrite.h"
 
 /* Space that SQLite needs beside what it copies. */
 #define SLACK ((uint64_t)1 << 20)
+
+/* Rows that go, from which on a copy is begun early. */
+#define WORTH_A_THREAD 10000
 
 const char *const reclaim_name[RECLAIMS] = {
 	"auto", "none", "vacuum", "rewrite",
@@ -116,9 +118,9 @@ needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
 /* What was asked for, or the first that pays and fits.  rewritable: the file
  * can be replaced. */
 static int
-choose(struct reclaim_plan *rp, const struct prune *p, enum reclaim want,
-    bool rewritable, const char *dir, const char *backup_dir,
-    const char *tmpdir, struct err *e)
+choose(struct reclaim_plan *rp, enum reclaim want, bool rewritable,
+    const char *dir, const char *backup_dir, const char *tmpdir,
+    struct err *e)
 {
 	static const char *const what[RECLAIMS] = { "", "deleting",
 	    "VACUUM", "writing the file anew" };
@@ -139,16 +141,16 @@ choose(struct reclaim_plan *rp, const struct prune *p, enum reclaim want,
 		    gain * 2 < rp->bytes)) ||
 		    (rp->how == RECLAIM_VACUUM && gain * 8 < rp->bytes))
 			continue;
-		if (rp->how == RECLAIM_NONE && p->goes == 0)
+		if (rp->how == RECLAIM_NONE && rp->rows == 0)
 			return 0;
 		got = room(n, needs(rp, rp->how, dir, backup_dir, tmpdir,
-		    p->bytes, n), what[rp->how], e);
+		    rp->goes, n), what[rp->how], e);
 	}
 	return got > 0 ? 0 : -1;
 }
 
 static int
-choose_at(struct reclaim_plan *rp, const char *file, const struct prune *p,
+choose_at(struct reclaim_plan *rp, const char *file,
     const struct reclaim_options *o, bool rewritable, struct err *e)
 {
 	const char *tmpdir = o->tmpdir ? o->tmpdir : getenv("TMPDIR");
@@ -159,7 +161,7 @@ choose_at(struct reclaim_plan *rp, const char *file, const struct prune *p,
 	if (!dir || (o->backup && !backup_dir))
 		err_nomem(e);
 	else
-		r = choose(rp, p, o->want, rewritable, dir, backup_dir,
+		r = choose(rp, o->want, rewritable, dir, backup_dir,
 		    tmpdir && *tmpdir ? tmpdir : "/tmp", e);
 	free(dir);
 	free(backup_dir);
@@ -168,18 +170,19 @@ choose_at(struct reclaim_plan *rp, const char *file, const struct prune *p,
 
 int
 reclaim_choose(struct reclaim_plan *rp, struct db *db, const char *file,
-    const struct prune *p, const struct reclaim_options *o, struct err *e)
+    uint64_t rows, uint64_t bytes, const struct reclaim_options *o,
+    struct err *e)
 {
 	uint64_t page, pages, unused, used;
 
 	if (sizes(db, &page, &pages, &unused, e) < 0)
 		return -1;
 	used = (pages - unused) * page;
-	*rp = (struct reclaim_plan){ .bytes = pages * page,
-	    .stay = used > p->bytes ? used - p->bytes : 0 };
-	if (choose_at(rp, file, p, o, true, e) < 0)
+	*rp = (struct reclaim_plan){ .bytes = pages * page, .rows = rows,
+	    .goes = bytes, .stay = used > bytes ? used - bytes : 0 };
+	if (choose_at(rp, file, o, true, e) < 0)
 		return -1;
-	rp->idle = p->goes == 0 && (rp->how == RECLAIM_NONE || unused == 0);
+	rp->idle = rows == 0 && (rp->how == RECLAIM_NONE || unused == 0);
 	return 0;
 }
 
@@ -237,7 +240,7 @@ keep_copy(struct db *db, const char *path, struct err *e)
 
 /* The row that Chroma's own vacuum adds as well (chroma 0.6.3,
  * chromadb/db/impl/sqlite.py). */
-#define MAINTENANCE(db) "INSERT INTO " db "maintenance_log " \
+#define MAINTENANCE "INSERT INTO main.maintenance_log " \
 	"(operation, timestamp) VALUES ('prune', CURRENT_TIMESTAMP)"
 
 static int
@@ -254,7 +257,7 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 		return -1;
 	r = delete_rows(db, p, e);
 	if (r == 0 && o->maintenance_log)
-		r = db_exec(db, MAINTENANCE(""), e);
+		r = db_exec(db, MAINTENANCE, e);
 	if (r == 0)
 		r = claim_look(c, e);
 	if (r == 0)
@@ -301,43 +304,86 @@ put_in_place(struct claim *c, const char *path, const char *backup,
 
 /* 1; 0 where the file cannot be replaced, *e says why; -1. */
 static int
-anew(struct claim *c, struct prune *p, const struct reclaim_options *o,
-    struct err *e)
+begin(struct reclaim_job *j, struct err *e)
 {
-	struct db *db = &c->pd.db;
-	char *path = NULL;
+	struct claim *c = j->claim;
 	int fd = -1, r;
 
-	r = claim_replacement(c, &path, &fd, e);
+	r = claim_replacement(c, &j->path, &fd, e);
 	if (r <= 0)
 		return r;
-	r = rewrite_copy(db, p, path, o->maintenance_log ?
-	    MAINTENANCE("new.") : NULL, e);
-	/* the disk works while we check what is on its way to it */
-	if (r == 0)
-		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	if (r == 0)
-		r = rewrite_check(db, p, path, c->sqlite_wal, e);
-	if (r == 0 && fsync(fd) < 0)
-		r = err_system(e, "%s: fsync", err_tail(path));
-	if (r == 0)
-		r = put_in_place(c, path, o->backup, e);
-	free(path);
-	return r < 0 ? -1 : 1;
+	j->begun = true;
+	return rewrite_start(&j->rewrite, c->pd.real, c->pd.file, j->path, fd,
+	    e) < 0 ? -1 : 1;
+}
+
+/* Bytes of a row of the log, from the oldest ones. */
+#define A_ROW "SELECT avg(coalesce(length(vector), 0) + " \
+	"coalesce(length(metadata), 0) + 100) FROM (SELECT vector, metadata " \
+	"FROM embeddings_queue ORDER BY seq_id LIMIT 64)"
+
+int
+reclaim_start(struct reclaim_job *j, struct claim *c, uint64_t rows,
+    const struct reclaim_options *o, struct err *e)
+{
+	struct reclaim_plan rp;
+	struct err why;
+	int64_t row = 0;
+
+	*j = (struct reclaim_job){ .claim = c, .o = *o };
+	if (rows < WORTH_A_THREAD || c->sqlite_wal || o->want == RECLAIM_NONE ||
+	    o->want == RECLAIM_VACUUM)
+		return 0;
+	if (db_int(&c->pd.db, A_ROW, &row, e) < 0)
+		return -1;
+	if (reclaim_choose(&rp, &c->pd.db, c->pd.real, rows, rows *
+	    (uint64_t)row, o, &why) < 0 || rp.how != RECLAIM_REWRITE)
+		return 0;	/* reclaim_run() will see, and say */
+	return begin(j, e) < 0 ? -1 : 0;
+}
+
+static int
+anew(struct reclaim_job *j, struct prune *p, struct err *e)
+{
+	struct claim *c = j->claim;
+	int r = j->begun ? 1 : begin(j, e);
+
+	if (r <= 0)
+		return r;
+	if (rewrite_finish(&j->rewrite, p, j->o.maintenance_log ?
+	    MAINTENANCE : NULL, e) < 0 ||
+	    rewrite_check(&j->rewrite, &c->pd.db, p, c->sqlite_wal, e) < 0)
+		return -1;
+	/* its descriptor of the old file would look like somebody else's; the
+	 * lock goes with it, so from here on it is looking that protects */
+	rewrite_end(&j->rewrite);
+	j->begun = false;
+	return put_in_place(c, j->path, j->o.backup, e) < 0 ? -1 : 1;
 }
 
 int
-reclaim_run(struct claim *c, struct prune *p, struct reclaim_plan *rp,
-    const struct reclaim_options *o, struct err *e)
+reclaim_run(struct reclaim_job *j, struct prune *p, struct reclaim_plan *rp,
+    struct err *e)
 {
 	int r;
 
 	if (rp->how == RECLAIM_REWRITE) {
-		r = anew(c, p, o, e);
-		if (r != 0 || o->want == RECLAIM_REWRITE)
+		r = anew(j, p, e);
+		if (r != 0 || j->o.want == RECLAIM_REWRITE)
 			return r > 0 ? 0 : -1;
-		if (choose_at(rp, c->pd.real, p, o, false, e) < 0)
+		if (choose_at(rp, j->claim->pd.real, &j->o, false, e) < 0)
 			return -1;
 	}
-	return in_place(c, p, rp, o, e);
+	if (j->begun)
+		rewrite_stop(&j->rewrite);
+	return in_place(j->claim, p, rp, &j->o, e);
+}
+
+void
+reclaim_end(struct reclaim_job *j)
+{
+	if (j->begun)
+		rewrite_end(&j->rewrite);
+	free(j->path);
+	*j = (struct reclaim_job){ 0 };
 }

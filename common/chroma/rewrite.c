@@ -2,7 +2,11 @@
 /* rewrite.c - a database written anew without some rows of its log. */
 #include "chroma/rewrite.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
 
 /* Pages of the new file in memory; what is more goes to it at once. */
 #define CACHE_KIB 65536
@@ -69,25 +73,26 @@ exec(struct db *db, struct buf *sql, struct err *e)
 	return r;
 }
 
+/* A property of the file that its tables do not show. */
 static int
 set(struct db *db, const char *pragma, struct err *e)
 {
 	struct buf sql = { 0 };
 	int64_t v = 0;
+	int r;
 
-	buf_addf(&sql, "PRAGMA main.%s", pragma);
-	if (db_int(db, buf_str(&sql), &v, e) < 0) {
-		buf_release(&sql);
-		return -1;
-	}
+	buf_addf(&sql, "PRAGMA old.%s", pragma);
+	r = db_int(db, buf_str(&sql), &v, e);
 	buf_reset(&sql);
-	buf_addf(&sql, "PRAGMA new.%s = %lld", pragma, (long long)v);
-	return exec(db, &sql, e);
+	buf_addf(&sql, "PRAGMA main.%s = %lld", pragma, (long long)v);
+	if (r == 0)
+		return exec(db, &sql, e);
+	buf_release(&sql);
+	return -1;
 }
 
-/* The statement that sqlite_master keeps, on the new database: there it gets
- * the same text.  SQLite keeps them in one form only, and what has another one
- * was not made by it. */
+/* A statement that sqlite_master keeps.  SQLite keeps them in one form only,
+ * and what has another one was not made by it. */
 static int
 create(struct db *db, struct slice name, struct slice sql, void *arg,
     struct err *e)
@@ -96,22 +101,19 @@ create(struct db *db, struct slice name, struct slice sql, void *arg,
 	    "CREATE UNIQUE INDEX " };
 	struct buf text = { 0 };
 	struct db_stmt st;
-	size_t i, n;
+	size_t i;
 	int r = -1;
 
 	(void)arg;
-	for (i = 0; i < 3; i++) {
-		n = strlen(head[i]);
-		if (sql.len > n && memcmp(sql.p, head[i], n) == 0)
+	for (i = 0; i < 3; i++)
+		if (sql.len > strlen(head[i]) &&
+		    memcmp(sql.p, head[i], strlen(head[i])) == 0)
 			break;
-	}
 	if (i == 3)
 		return err_data(e, "%s: %.*s was not made in a way that this "
 		    "program can repeat; use --reclaim=vacuum",
 		    err_tail(db->name), (int)name.len, name.p);
-	buf_add(&text, sql.p, n);
-	buf_adds(&text, "new.");
-	buf_add(&text, sql.p + n, sql.len - n);
+	buf_add(&text, sql.p, sql.len);
 	if (!buf_ok(&text)) {
 		err_nomem(e);
 	} else if (db_prepare(db, &st, buf_str(&text), e) == 0) {
@@ -131,8 +133,8 @@ unkeyed(struct db *db, struct slice name, struct err *e)
 	int got;
 
 	if (db_prepare(db, &st, "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "
-	    "pragma_index_list(?1, 'main')) AND NOT EXISTS (SELECT 1 FROM "
-	    "pragma_table_info(?1, 'main') WHERE pk > 0)", e) < 0)
+	    "pragma_index_list(?1, 'old')) AND NOT EXISTS (SELECT 1 FROM "
+	    "pragma_table_info(?1, 'old') WHERE pk > 0)", e) < 0)
 		return -1;
 	db_bind_text(&st, 1, name);
 	got = db_step(&st, e);
@@ -147,7 +149,7 @@ put_columns(struct db *db, struct slice name, struct buf *sql, struct err *e)
 	struct db_stmt st;
 	int got;
 
-	if (db_prepare(db, &st, "SELECT name FROM pragma_table_info(?1, 'main')",
+	if (db_prepare(db, &st, "SELECT name FROM pragma_table_info(?1, 'old')",
 	    e) < 0)
 		return -1;
 	db_bind_text(&st, 1, name);
@@ -178,7 +180,7 @@ copy_table(struct db *db, struct slice name, struct slice unused, void *arg,
 		buf_release(&columns);
 		return -1;
 	}
-	buf_adds(&sql, "INSERT INTO new.");
+	buf_adds(&sql, "INSERT INTO main.");
 	put_name(&sql, name);
 	if (alone > 0) {
 		buf_adds(&sql, "(rowid");
@@ -188,7 +190,7 @@ copy_table(struct db *db, struct slice name, struct slice unused, void *arg,
 	} else {
 		buf_adds(&sql, " SELECT *");
 	}
-	buf_adds(&sql, " FROM main.");
+	buf_adds(&sql, " FROM old.");
 	put_name(&sql, name);
 	if (!buf_ok(&columns))
 		sql.failed = true;
@@ -220,8 +222,8 @@ copy_log(struct db *db, struct prune *p, struct err *e)
 	int got;
 
 	if (prune_rewind(p, e) < 0 ||
-	    db_prepare(db, &st, "INSERT INTO new.embeddings_queue SELECT * "
-	    "FROM main.embeddings_queue WHERE seq_id BETWEEN ?1 AND ?2", e) < 0)
+	    db_prepare(db, &st, "INSERT INTO main.embeddings_queue SELECT * "
+	    "FROM old.embeddings_queue WHERE seq_id BETWEEN ?1 AND ?2", e) < 0)
 		return -1;
 	while ((got = prune_next(p, &r, e)) > 0) {
 		if (copy_between(&st, next, r.from - 1, e) < 0) {
@@ -236,69 +238,133 @@ copy_log(struct db *db, struct prune *p, struct err *e)
 	return got;
 }
 
+/* Everything but the log. */
 static int
-copy_all(struct db *db, struct prune *p, const char *maintenance,
-    struct err *e)
+copy_tables(struct db *db, struct err *e)
+{
+	return for_each(db, "SELECT name, sql FROM old.sqlite_master WHERE "
+	    TABLES " ORDER BY rowid", create, NULL, e) < 0 ||
+	    for_each(db, "SELECT name, sql FROM old.sqlite_master WHERE "
+	    "type = 'index' AND sql IS NOT NULL ORDER BY rowid", create, NULL,
+	    e) < 0 ||
+	    for_each(db, "SELECT name, '' FROM old.sqlite_master WHERE "
+	    TABLES " ORDER BY rowid", copy_table, NULL, e) < 0 ? -1 : 0;
+}
+
+/* What SQLite keeps for itself, and what has no table of its own. */
+static int
+copy_rest(struct db *db, struct err *e)
 {
 	int64_t sequences = 0, stats = 0;
 
-	if (for_each(db, "SELECT name, sql FROM main.sqlite_master WHERE "
-	    TABLES " ORDER BY rowid", create, NULL, e) < 0 ||
-	    for_each(db, "SELECT name, sql FROM main.sqlite_master WHERE "
-	    "type = 'index' AND sql IS NOT NULL ORDER BY rowid", create, NULL,
-	    e) < 0 ||
-	    for_each(db, "SELECT name, '' FROM main.sqlite_master WHERE "
-	    TABLES " ORDER BY rowid", copy_table, NULL, e) < 0 ||
-	    copy_log(db, p, e) < 0)
-		return -1;
-	if (maintenance && db_exec(db, maintenance, e) < 0)
-		return -1;
-	if (db_int(db, "SELECT count(*) FROM main.sqlite_master WHERE name = "
+	if (db_int(db, "SELECT count(*) FROM old.sqlite_master WHERE name = "
 	    "'sqlite_sequence'", &sequences, e) < 0 ||
-	    db_int(db, "SELECT count(*) FROM main.sqlite_master WHERE name = "
+	    db_int(db, "SELECT count(*) FROM old.sqlite_master WHERE name = "
 	    "'sqlite_stat1'", &stats, e) < 0)
 		return -1;
-	if (sequences && db_exec(db, "DELETE FROM new.sqlite_sequence; "
-	    "INSERT INTO new.sqlite_sequence SELECT * FROM "
-	    "main.sqlite_sequence", e) < 0)
+	if (sequences && db_exec(db, "DELETE FROM main.sqlite_sequence; "
+	    "INSERT INTO main.sqlite_sequence SELECT * FROM "
+	    "old.sqlite_sequence", e) < 0)
 		return -1;
-	if (stats && db_exec(db, "ANALYZE new", e) < 0)
+	if (stats && db_exec(db, "ANALYZE main", e) < 0)
 		return -1;
-	return db_exec(db, "INSERT INTO new.sqlite_master SELECT * FROM "
-	    "main.sqlite_master WHERE type IN ('view', 'trigger') OR "
+	return db_exec(db, "INSERT INTO main.sqlite_master SELECT * FROM "
+	    "old.sqlite_master WHERE type IN ('view', 'trigger') OR "
 	    "(type = 'table' AND rootpage = 0)", e);
 }
 
+static void *
+run(void *arg)
+{
+	struct rewrite *rw = arg;
+
+	rw->result = copy_tables(&rw->db, &rw->why);
+	return NULL;
+}
+
 int
-rewrite_copy(struct db *db, struct prune *p, const char *path,
-    const char *maintenance, struct err *e)
+rewrite_start(struct rewrite *rw, const char *old, const char *name,
+    const char *path, int fd, struct err *e)
 {
 	struct buf sql = { 0 };
-	struct err ignored;
-	int r = -1;
 
-	if (db_attach(db, path, "new", e) < 0)
+	*rw = (struct rewrite){ .fd = fd, .path = strdup(path) };
+	if (!rw->path)
+		return err_nomem(e);
+	if (db_open(&rw->db, rw->path, name, DB_WRITE, 0, e) < 0 ||
+	    db_attach(&rw->db, old, "old", e) < 0)
 		return -1;
-	db_schema_writable(db, true);
+	db_schema_writable(&rw->db, true);
 	/* killed or not, a file that is not complete is thrown away */
-	buf_addf(&sql, "PRAGMA new.journal_mode=OFF; "
-	    "PRAGMA new.synchronous=OFF; PRAGMA new.cache_size=-%d",
+	buf_addf(&sql, "PRAGMA main.journal_mode=OFF; "
+	    "PRAGMA main.synchronous=OFF; PRAGMA main.cache_size=-%d; "
+	    "PRAGMA foreign_keys=OFF; PRAGMA old.mmap_size=2147418112",
 	    CACHE_KIB);
-	if (exec(db, &sql, e) == 0 &&
-	    set(db, "page_size", e) == 0 && set(db, "auto_vacuum", e) == 0 &&
-	    set(db, "user_version", e) == 0 &&
-	    set(db, "application_id", e) == 0 && db_exec(db, "BEGIN", e) == 0) {
-		r = copy_all(db, p, maintenance, e);
-		if (r == 0)
-			r = db_exec(db, "COMMIT", e);
-		if (r < 0)
-			(void)!db_exec(db, "ROLLBACK", &ignored);
+	if (exec(&rw->db, &sql, e) < 0 ||
+	    set(&rw->db, "page_size", e) < 0 ||
+	    set(&rw->db, "auto_vacuum", e) < 0 ||
+	    set(&rw->db, "user_version", e) < 0 ||
+	    set(&rw->db, "application_id", e) < 0 ||
+	    db_exec(&rw->db, "BEGIN", e) < 0)
+		return -1;
+	if (pthread_create(&rw->thread, NULL, run, rw) != 0)
+		return err_fail(e, "cannot make a thread");
+	rw->running = true;
+	return 0;
+}
+
+static void *
+put_on_disk(void *arg)
+{
+	struct rewrite *rw = arg;
+
+	/* a failure shows in the fsync that counts, in rewrite_check() */
+	(void)!fdatasync(rw->fd);
+	return NULL;
+}
+
+int
+rewrite_finish(struct rewrite *rw, struct prune *p, const char *maintenance,
+    struct err *e)
+{
+	pthread_join(rw->thread, NULL);
+	rw->running = false;
+	if (rw->result < 0) {
+		*e = rw->why;
+		return -1;
 	}
-	buf_release(&sql);
-	db_schema_writable(db, false);
-	if (db_exec(db, "DETACH new", r < 0 ? &ignored : e) < 0)
-		r = -1;
-	return r;
+	if (copy_log(&rw->db, p, e) < 0 ||
+	    (maintenance && db_exec(&rw->db, maintenance, e) < 0) ||
+	    copy_rest(&rw->db, e) < 0 || db_exec(&rw->db, "COMMIT", e) < 0)
+		return -1;
+	/* the disk works while we check what is on its way to it */
+	rw->syncing = pthread_create(&rw->syncer, NULL, put_on_disk, rw) == 0;
+	return 0;
+}
+
+void
+rewrite_stop(struct rewrite *rw)
+{
+	struct err ignored;
+
+	if (rw->running) {
+		db_interrupt(&rw->db);
+		pthread_join(rw->thread, NULL);
+		rw->running = false;
+		(void)!db_exec(&rw->db, "ROLLBACK", &ignored);
+	}
+	if (rw->syncing)
+		pthread_join(rw->syncer, NULL);
+	rw->syncing = false;
+}
+
+void
+rewrite_end(struct rewrite *rw)
+{
+	rewrite_stop(rw);
+	db_close(&rw->db);
+	free(rw->path);
+	*rw = (struct rewrite){ .fd = -1 };
 }
 
 /* ---- checking ---- */
@@ -365,23 +431,27 @@ quick_check(struct db *db, const char *name, struct err *e)
 }
 
 int
-rewrite_check(struct db *db, const struct prune *p, const char *path,
+rewrite_check(struct rewrite *rw, struct db *old, const struct prune *p,
     bool wal_mode, struct err *e)
 {
 	struct db new;
 	struct check c = { &new, p };
 	int r;
 
-	if (db_open(&new, path, path, DB_WRITE, 0, e) < 0)
+	if (db_open(&new, rw->path, rw->path, DB_WRITE, 0, e) < 0)
 		return -1;
 	r = db_map(&new, true, e);	/* it is ours */
 	if (r == 0)
-		r = quick_check(&new, db->name, e);
+		r = quick_check(&new, old->name, e);
 	if (r == 0)
-		r = for_each(db, "SELECT name, '' FROM main.sqlite_master "
+		r = for_each(old, "SELECT name, '' FROM main.sqlite_master "
 		    "WHERE " TABLES, check_table, &c, e);
+	db_checkpoint_on_close(&new);
 	if (r == 0 && wal_mode)
 		r = db_exec(&new, "PRAGMA journal_mode=WAL", e);
 	db_close(&new);
+	rewrite_stop(rw);
+	if (r == 0 && fsync(rw->fd) < 0)
+		r = err_system(e, "%s: fsync", err_tail(rw->path));
 	return r;
 }
