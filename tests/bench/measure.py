@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run commands in turn, several times, and print what they cost.
 
-usage: measure.py RUNS COMMAND...
+usage: measure.py [--before COMMAND] RUNS COMMAND...
        measure.py --peak COMMAND
+
+--before: run this, unmeasured, before each of them.
 
 A COMMAND is for bash; its standard output is thrown away. A line for each: median CPU seconds
 (user and system, with all it started) and median wall seconds. Status 1 if one fails.
@@ -83,10 +85,16 @@ def main():
     if sys.argv[1] == "--peak":
         peak(sys.argv[2])
         return
+    before = None
+    if sys.argv[1] == "--before":
+        before = sys.argv[2]
+        del sys.argv[1:3]
     runs, commands = int(sys.argv[1]), sys.argv[2:]
     costs = [[] for _ in commands]
     for _ in range(runs):
         for cost, command in zip(costs, commands):
+            if before:
+                run(before)
             cost.append(run(command))
     for cost in costs:
         print("%.4f %.4f" % tuple(statistics.median(x) for x in zip(*cost)))

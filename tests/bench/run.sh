@@ -4,7 +4,7 @@
 # take turns, CPU seconds (user and system) and wall seconds, as ratios (theirs
 # by ours; greater is better, but where a line says otherwise).
 #
-#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss
+#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss prune
 #
 # RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
 # tests/chroma/setup.sh makes it; what is not there is left out, with a word.
@@ -38,11 +38,15 @@ big() {
 	}
 }
 
-# measure COMMAND...: fills cpu and wall
+# measure [--before COMMAND] COMMAND...: fills cpu and wall
 measure() {
-	local i=0 c w
+	local i=0 c w before=()
 	cpu=() wall=()
-	python3 "$here/measure.py" "$RUNS" "$@" >"$work/costs"
+	if [ "$1" = --before ]; then
+		before=(--before "$2")
+		shift 2
+	fi
+	python3 "$here/measure.py" "${before[@]}" "$RUNS" "$@" >"$work/costs"
 	while read -r c w; do
 		cpu[i]=$c wall[i]=$w i=$((i + 1))
 	done <"$work/costs"
@@ -164,7 +168,48 @@ bench_rss() {
 	fi
 }
 
-for section in "${@:-columns binary f32 info rss}"; do
+# pruned NAME: chroma-prune on a fresh copy each time, beside each peer that can
+# read it, and beside copying and syncing what stays.
+pruned() {
+	local d=$work/$1 p=$work/copy fresh peer
+	fresh="rm -rf $p; cp -r $d $p; sync"
+	shift
+	rm -rf "$work/stays"
+	bash -c "$fresh"
+	chroma-prune -qy "$p"
+	mv "$p" "$work/stays"
+	for peer; do
+		case $peer in
+		vacuum) measure --before "$fresh" "chroma-prune -qy $p" \
+		    "$VENVS/1.5.9/bin/chroma vacuum --path $p --force 2>&1"
+			row 'prune / chroma vacuum' '>= 2x wall' ;;
+		*) ready "$peer" || continue
+			measure --before "$fresh" "chroma-prune -qy $p" \
+			    "$VENVS/$peer/bin/python $VENVS/$peer/bin/chops wal clean $p --yes 2>&1"
+			row "prune / chops wal clean ($peer)" '>= 4x wall' ;;
+		esac
+	done
+	measure --before "$fresh; rm -rf $work/limit; sync" "chroma-prune -qy $p" \
+	    "cp $work/stays/chroma.sqlite3 $work/limit; sync $work/limit"
+	row 'prune / cp and sync of what stays' ''
+	rm -rf "$p" "$work/stays" "$work/limit"
+}
+
+bench_prune() {
+	head_row "$RECORDS records of 1536 dimensions, all of the log but a row goes"
+	if ready 1.5.9; then
+		big d1536 1.5.9 "$RECORDS" 1536
+		pruned d1536 vacuum chops1
+		rm -rf "$work/d1536"
+	fi
+	head_row "$RECORDS records of 384 dimensions (0.6.3), the same"
+	if ready 0.6.3; then
+		big d1 0.6.3 "$RECORDS" 384
+		pruned d1 chops
+	fi
+}
+
+for section in "${@:-columns binary f32 info rss prune}"; do
 	for s in $section; do
 		"bench_$s"
 	done
