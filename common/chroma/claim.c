@@ -367,7 +367,7 @@ try(struct claim *c, const char *path, int wait_ms, struct err *e)
 		r = sweep_and_lock(c, e);
 	if (r != 0)
 		return r;
-	c->had_wal = persist_beside(&c->pd, "-wal", &c->wal);
+	(void)persist_beside(&c->pd, "-wal", &c->wal);
 	if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
 	    wait_ms, e) < 0)
 		return -1;
@@ -751,7 +751,7 @@ claim_close(struct claim *c)
 	if (c->rollback_mode && !c->replaced)
 		restore_mode(c);
 	if (c->pd.db.h) {
-		if (!c->had_wal || !persist_beside(&c->pd, "-wal", &wal) ||
+		if (!persist_beside(&c->pd, "-wal", &wal) ||
 		    !same_state(&c->wal, &wal))
 			db_checkpoint_on_close(&c->pd.db);
 	}
