@@ -43,7 +43,7 @@ for name in $(every_persist); do
 	*-nopurge | 0.4.24-* | 0.4.4-*) is=off to=auto from=false into=true ;;
 	*) is=auto to=off from=true into=false ;;
 	esac
-	run chroma-config --purge=$is "$db"
+	run chroma-config --purge="$is" "$db"
 	status_is "$name: --purge=$is" 0
 	sed -i 's/"seconds":[0-9.]*/"seconds":S/' out
 	out_is "$name: is what it was" <<!
@@ -53,15 +53,15 @@ for name in $(every_persist); do
 	same "$name: nothing was changed" before after
 	others "$db" >before
 	row "$db" | sed "s/$from/$into/" >want-row
-	run chroma-config --purge=$to "$db"
+	run chroma-config --purge="$to" "$db"
 	status_is "$name: --purge=$to" 0
 	no_err "$name: no warning"
 	sed -i 's/"seconds":[0-9.]*/"seconds":S/' out
 	out_is "$name: receipt" <<!
 {"receipt":"chroma-config","dir":"$db","changed":true,"automatically_purge":{"before":$from,"after":$into},"seconds":S}
 !
-	row "$db" >row
-	same "$name: one word of the row changed" want-row row
+	row "$db" >got-row
+	same "$name: one word of the row changed" want-row got-row
 	others "$db" >after
 	same "$name: and nothing else" before after
 	run chroma-config "$db"
@@ -201,7 +201,7 @@ wait
 q $D 'PRAGMA journal_mode=WAL' >/dev/null
 run chroma-config --purge=auto $D
 status_is 'SQLite-WAL mode' 0
-ls $D | grep '^chroma' >out
+(cd $D && printf '%s\n' chroma*) >out
 out_is 'nothing beside it' <<!
 chroma.sqlite3
 !
