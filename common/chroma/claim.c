@@ -397,7 +397,7 @@ int
 claim_open(struct claim *c, const char *path, const struct claim_options *o,
     struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = CLAIM_RETRY_MS * 1000000 };
+	const struct timespec pause = { .tv_nsec = CLAIM_RETRY_MS * 1000000L };
 	int64_t end = now_ms() + o->wait_ms;
 	int r;
 
