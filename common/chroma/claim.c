@@ -358,7 +358,7 @@ try(struct claim *c, const char *path, int wait_ms, struct err *e)
 		r = sweep_and_lock(c, e);
 	if (r != 0)
 		return r;
-	c->had_wal = persist_beside(&c->pd, "-wal", &c->wal);
+	(void)persist_beside(&c->pd, "-wal", &c->wal);
 	if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
 	    wait_ms, e) < 0)
 		return -1;
@@ -388,7 +388,7 @@ int
 claim_open(struct claim *c, const char *path, const struct claim_options *o,
     struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = CLAIM_RETRY_MS * 1000000 };
+	const struct timespec pause = { .tv_nsec = CLAIM_RETRY_MS * 1000000L };
 	int64_t end = now_ms() + o->wait_ms;
 	int r;
 
@@ -742,7 +742,7 @@ claim_close(struct claim *c)
 	if (c->rollback_mode && !c->replaced)
 		restore_mode(c);
 	if (c->pd.db.h) {
-		if (!c->had_wal || !persist_beside(&c->pd, "-wal", &wal) ||
+		if (!persist_beside(&c->pd, "-wal", &wal) ||
 		    !same_state(&c->wal, &wal))
 			db_checkpoint_on_close(&c->pd.db);
 	}

@@ -48,8 +48,7 @@ struct claim {
 	int realdir;		/* the directory of the real file */
 	int newfd;		/* the replacement, locked; or -1 */
 	char *tmp;		/* its name in realdir; owned, or NULL */
-	bool had_wal;		/* there was a -wal, which looked so */
-	struct stat wal;
+	struct stat wal;	/* the -wal that was there, if one was */
 	bool rollback_mode;	/* we took it out of SQLite-WAL mode */
 	bool replaced;
 };

@@ -8,7 +8,11 @@
 
 # fill VENV N: N more records; how many rows the log has then, in the file rows
 fill() { with "$1" "$T_DIR/chroma/fill.py" d filled "$2" >rows; }
-rows_are() { [ "$(cat rows)" "$@" ] || { cat rows; return 1; }; }
+rows_are() {
+	test "$(cat rows)" "$1" "$2" && return
+	cat rows
+	return 1
+}
 
 for version in $CHROMAS; do
 	case $version in 0.4.* | 0.5.[0-5]) continue ;; esac

@@ -43,7 +43,7 @@ for name in $(every_persist); do
 	*-nopurge | 0.4.24-* | 0.4.4-*) is=off to=auto from=false into=true ;;
 	*) is=auto to=off from=true into=false ;;
 	esac
-	run chroma-config --purge=$is "$db"
+	run chroma-config --purge="$is" "$db"
 	status_is "$name: --purge=$is" 0
 	sed -i 's/"seconds":[0-9.]*/"seconds":S/' out
 	out_is "$name: is what it was" <<!
@@ -53,15 +53,15 @@ for name in $(every_persist); do
 	same "$name: nothing was changed" before after
 	others "$db" >before
 	row "$db" | sed "s/$from/$into/" >want-row
-	run chroma-config --purge=$to "$db"
+	run chroma-config --purge="$to" "$db"
 	status_is "$name: --purge=$to" 0
 	no_err "$name: no warning"
 	sed -i 's/"seconds":[0-9.]*/"seconds":S/' out
 	out_is "$name: receipt" <<!
 {"receipt":"chroma-config","dir":"$db","changed":true,"automatically_purge":{"before":$from,"after":$into},"seconds":S}
 !
-	row "$db" >row
-	same "$name: one word of the row changed" want-row row
+	row "$db" >got-row
+	same "$name: one word of the row changed" want-row got-row
 	others "$db" >after
 	same "$name: and nothing else" before after
 	run chroma-config "$db"
@@ -188,6 +188,20 @@ refuses 5 "$D is in use by $pid (holdopen): stop it first" \
     chroma-config --purge=off --assume-stopped $D
 run chroma-config --purge=auto $D
 status_is 'what is set already needs no claim' 0
+# apart COMMAND...: in a container that shows its own processes only
+apart() { unshare -p -f --mount-proc "$@"; }
+if apart true 2>/dev/null; then
+	run unshare -p -f --mount-proc chroma-config --purge=off $D
+	status_is 'in a container' 5
+	err_is 'in a container: who is outside is noticed' <<!
+chroma-config: $D is in use: a process that /proc does not show here (in a container?) has chroma.sqlite3 open; stop it first
+!
+	run unshare -p -f --mount-proc chroma-config --purge=off \
+	    --assume-stopped $D
+	status_is 'in a container: whatever is assumed' 5
+else
+	skip 'in a container' 'no PID namespace of our own'
+fi
 fingerprint $D >after
 same 'busy: nothing changed' before after
 { sleep 1; exec 3>&-; } &
@@ -196,12 +210,33 @@ run chroma-config --purge=off --wait=30 $D
 status_is '--wait' 0
 wait
 
+# without the right to a lease, nor a /proc that shows everybody
+blind() { apart setpriv --bounding-set=-lease --inh-caps=-lease "$@"; }
+if [ "$(id -u)" = 0 ] && blind true 2>/dev/null; then
+	chown 12345 $D/chroma.sqlite3
+	fingerprint $D >before
+	run unshare -p -f --mount-proc setpriv --bounding-set=-lease \
+	    --inh-caps=-lease chroma-config --purge=auto $D
+	status_is 'blind' 5
+	err_is 'blind: refused' <<!
+chroma-config: whether another process has $D open cannot be told: /proc shows the processes of this container only; stop Chroma and say so with --assume-stopped
+!
+	fingerprint $D >after
+	same 'blind: nothing changed' before after
+	run unshare -p -f --mount-proc setpriv --bounding-set=-lease \
+	    --inh-caps=-lease chroma-config --purge=auto --assume-stopped $D
+	status_is 'blind, but told' 0
+	run chroma-config --purge=off $D
+else
+	skip 'blind' 'not root, or no PID namespace of our own'
+fi
+
 # ---- modes of SQLite, links ----
 
 q $D 'PRAGMA journal_mode=WAL' >/dev/null
 run chroma-config --purge=auto $D
 status_is 'SQLite-WAL mode' 0
-ls $D | grep '^chroma' >out
+(cd $D && printf '%s\n' chroma*) >out
 out_is 'nothing beside it' <<!
 chroma.sqlite3
 !

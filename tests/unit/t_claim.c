@@ -25,6 +25,9 @@ static const struct claim_options now = { 0 };
 /* ---- the system calls of a replacement, to be failed and died in ---- */
 
 static bool no_exchange;	/* as a file system without it */
+static bool no_rename;
+static const char *intrude;	/* opened by somebody while we lock */
+static pid_t intruder;
 static int die_at = -1;		/* at this call; even: before it, odd: after */
 
 static void
@@ -54,6 +57,10 @@ renameat(int d1, const char *from, int d2, const char *to)
 {
 	int r;
 
+	if (no_rename) {
+		errno = EIO;
+		return -1;
+	}
 	before();
 	r = (int)syscall(SYS_renameat2, d1, from, d2, to, 0);
 	before();
@@ -80,6 +87,17 @@ unlinkat(int d, const char *name, int flags)
 	r = (int)syscall(SYS_unlinkat, d, name, flags);
 	before();
 	return r;
+}
+
+static pid_t hold(const char *path);
+
+int
+flock(int fd, int how)
+{
+	if (intrude)
+		intruder = hold(intrude);
+	intrude = NULL;
+	return (int)syscall(SYS_flock, fd, how);
 }
 
 /* ---- a directory, and others who have it ---- */
@@ -208,6 +226,8 @@ hold(const char *path)
 static void
 let_go(pid_t pid)
 {
+	if (pid <= 0)		/* kill(2) would end more than that */
+		return;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -467,6 +487,26 @@ test_holders(void)
 	ok(claim_look(&c, &e) < 0 && busy_with(&e, k[0]), "who came later");
 	let_go(k[0]);
 	claim_close(&c);
+	intrude = file;
+	r = claim_open(&c, dir, &now, &e);
+	ok(r < 0 && busy_with(&e, intruder), "who came while we locked");
+	let_go(intruder);
+}
+
+/* The lock that keeps others from taking a file of ours for a dead run's. */
+static bool
+marked(const char *path)
+{
+	int status, fd;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fd = open(path, O_RDONLY);
+		_exit(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
+		    errno == EWOULDBLOCK);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status) == 1;
 }
 
 /* SQLite's lock, of a process that is seen, and our own. */
@@ -519,8 +559,7 @@ test_signals(void)
 			printf("# %s\n", e.msg);
 		}
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	let_go(pid);
 	ok(bad == 0, "leases that are broken do no harm");
 }
 
@@ -747,6 +786,7 @@ test_replace(const char *how)
 	must_open(&c);
 	ok(write_new(&c, &path), "%s: a replacement", how);
 	ok(is(value(file), "busy"), "%s: locked meanwhile", how);
+	ok(marked(file) && marked(path), "%s: both are marked as ours", how);
 	ok(claim_replace(&c, path, backup, &e) == 0, "%s: in place", how);
 	claim_close(&c);
 	ok(is(value(file), "new") && is(value(backup), "old"),
@@ -852,7 +892,7 @@ test_killed(const char *how)
 static void
 test_symlink(void)
 {
-	char data[600], real[700], *path = NULL;
+	char data[600], real[700], shm[800], *path = NULL;
 	struct stat st;
 	struct claim c;
 	pid_t k;
@@ -868,6 +908,13 @@ test_symlink(void)
 	ok(claim_open(&c, dir, &now, &e) < 0 && busy_with(&e, k),
 	    "link: who has the real file");
 	let_go(k);
+	snprintf(shm, sizeof(shm), "%s-shm", real);
+	scratch_write(shm, slice_str(""));
+	k = hold(shm);
+	ok(claim_open(&c, dir, &now, &e) < 0 && busy_with(&e, k),
+	    "link: who has a file beside it");
+	let_go(k);
+	unlink(shm);
 	must_open(&c);
 	ok(write_new(&c, &path) && strncmp(path, data, strlen(data)) == 0,
 	    "link: a replacement beside the real file");
@@ -896,6 +943,13 @@ test_leftovers(void)
 	ok(gone(dir), "what dead runs left is removed");
 	ok(is(value(file), "busy"), "and the lock is held");
 	claim_close(&c);
+	unlink(header);
+	if (link(file, header) < 0)
+		scratch_die(header);
+	must_open(&c);
+	ok(claim_look(&c, &e) == 0 && is(value(file), "busy"),
+	    "nor does another name of the database cost the lock");
+	claim_close(&c);
 	scratch_write(a, slice_str("half"));
 	fd = open(a, O_RDONLY);
 	flock(fd, LOCK_EX);
@@ -909,6 +963,21 @@ test_leftovers(void)
 	    strstr(e.msg, "chroma.sqlite3-wal lies beside the database: "),
 	    "a side file is in the way");
 	unlink(a);
+	no_exchange = no_rename = true;
+	ok(claim_replace(&c, path, NULL, &e) < 0 && e.status == STATUS_SYSTEM,
+	    "a rename that fails");
+	no_exchange = no_rename = false;
+	snprintf(a, sizeof(a), "%s-old", path);
+	ok(access(a, F_OK) < 0, "leaves no other name");
+	snprintf(a, sizeof(a), "%s/aside", dir);
+	snprintf(b, sizeof(b), "%s/foreign", dir);
+	scratch_write(b, slice_str("foreign"));
+	if (rename(file, a) < 0 || rename(b, file) < 0)
+		scratch_die(b);
+	ok(claim_replace(&c, path, NULL, &e) < 0 && e.status == STATUS_BUSY,
+	    "a foreign file is not replaced");
+	if (rename(a, file) < 0)
+		scratch_die(a);
 	unlink(path);
 	ok(claim_replace(&c, path, NULL, &e) < 0 && e.status == STATUS_BUSY,
 	    "it must be there");
