@@ -97,6 +97,9 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1 },
 	};
 
+	/* counting what it allocates is a lock that threads wait for; from the
+	 * second time on this is refused, and does nothing */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	*db = (struct db){ .name = name };
 	put_uri(&uri, path, mode == DB_IMMUTABLE ? "?immutable=1" : "");
 	flags |= mode == DB_PRIVATE || mode == DB_WRITE ?
