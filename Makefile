@@ -156,12 +156,15 @@ $b/tests/tools/%: tests/tools/%.c $b/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) -std=c11 $(warn) -O2 -g -o $@ $< $(sqlite_libs)
 
 # The pipelines run from the build tree as they do installed.
-$(pipes): $b/bin/chroma-%: pipelines/% pipelines/lib.bash
-	@mkdir -p $(@D) $b/share/chromautils
+$(pipes): $b/bin/chroma-%: pipelines/% $b/share/chromautils/lib.bash \
+	$b/share/chromautils/maintain.mk
+	@mkdir -p $(@D)
 	$(call say,CP)
 	$(Q)install -m 0755 $< $@
-	$(Q)install -m 0644 pipelines/lib.bash pipelines/maintain.mk \
-	    $b/share/chromautils
+
+$b/share/chromautils/%: pipelines/%
+	@mkdir -p $(@D)
+	$(Q)install -m 0644 $< $@
 
 demo: deps
 	$(Q)$(MAKE) -j$(JOBS) --no-print-directory all

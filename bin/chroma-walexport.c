@@ -286,6 +286,9 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 
 	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
+	/* only the heads of rows are read, all over the file: through a map */
+	if (cf->identity && db_map(&pd.db, true, e) < 0)
+		return -1;
 	/* the rows first, then what is said of them: what goes in between is
 	 * then missed */
 	shared = holders_find(pd.dir, &h, e) < 0 || h.n > 0 || h.unseen > 0;
