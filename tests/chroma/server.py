@@ -35,7 +35,6 @@ DIM = 384
 PENDING = 2000
 PRELOAD = 1500
 HERE = os.path.dirname(os.path.abspath(__file__))
-SETTINGS = Settings(anonymized_telemetry=False)
 
 
 class Server:
@@ -51,7 +50,9 @@ class Server:
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=work)
         for _ in range(300):
             try:
-                self.client = chromadb.HttpClient("127.0.0.1", port, settings=SETTINGS)
+                # (it notes its port in the settings)
+                self.client = chromadb.HttpClient(
+                    "127.0.0.1", port, settings=Settings(anonymized_telemetry=False))
                 self.client.heartbeat()
                 return
             except Exception:  # of many kinds, until it listens

@@ -82,20 +82,17 @@ class Dir:
                 return i * size
         raise KeyError(label)
 
-    def victim(self):
-        """A live id in the index whose last row with a vector would go."""
+    def victim(self, nth=0):
+        """A live id in the index whose only row would go."""
         live = {r[0] for r in self.con.execute(
             "SELECT embedding_id FROM embeddings WHERE segment_id = ?",
             (self.segment["METADATA"],))}
         labels = self.pickle()["id_to_label"]
         boundary = self.boundary()
-        for rid, in self.con.execute(
-                "SELECT id FROM embeddings_queue WHERE topic = ? GROUP BY id"
-                " HAVING max(seq_id) < ? AND count(*) = 1 ORDER BY min(seq_id)",
-                (self.topic, boundary)):
-            if rid in live and rid in labels:
-                return rid
-        raise KeyError("no such id")
+        return [rid for rid, in self.con.execute(
+            "SELECT id FROM embeddings_queue WHERE topic = ? GROUP BY id"
+            " HAVING max(seq_id) < ? AND count(*) = 1 ORDER BY min(seq_id)",
+            (self.topic, boundary)) if rid in live and rid in labels][nth]
 
     def boundary(self):
         """min(M, H)"""
@@ -229,8 +226,8 @@ def no_record(d):
 def other_id(d):
     """Two ids of the pickle are exchanged: each has the other's vector."""
     rid = d.victim()
+    other = d.victim(1)
     p = d.pickle()
-    other = next(i for i in sorted(p["id_to_label"]) if i != rid)
     a, b = p["id_to_label"][rid], p["id_to_label"][other]
     p["id_to_label"].update({rid: b, other: a})
     p["label_to_id"].update({a: other, b: rid})

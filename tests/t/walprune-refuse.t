@@ -37,7 +37,7 @@ log_rows() {
 # refused BASE WHAT WHY [PLACE]: WHAT of damage.py was done to the collection
 # docs; the receipt says WHY (a regular expression)
 refused() {
-	t_name="$1, $2"
+	name="$1, $2"
 	fresh_copy "$1"
 	damage "$2" d docs ${4:+"$4"} >ids
 	id=$(sqlite3 d/chroma.sqlite3 "SELECT c.id FROM collections c JOIN
@@ -49,44 +49,49 @@ refused() {
 	index_of d >index
 	content d >rest
 	run chroma-walprune d stream
-	status_is "$t_name: status" 1
+	status_is "$name: status" 1
 	of ".collections[] | select(.collection_id == \"$id\") |
 	    [.refused, .purged, .kept_refused > 0, .ids_total] | @tsv" >got
 	printf 'true\t0\ttrue\t%s\n' "$(wc -l <ids)" >want
 	# of a damaged index, it is enough to say that
 	[ -s ids ] || sed -i 's/[0-9]*$/N/' want got
-	same "$t_name: refused as a whole" want got
-	ok "$t_name: it says why" expr "$(of ".collections[] |
+	same "$name: refused as a whole" want got
+	ok "$name: it says why" expr "$(of ".collections[] |
 	    select(.collection_id == \"$id\").why")" : "$3"
 	while read -r t_id; do
-		ok "$t_name: id in the receipt" [ "$(of ".collections[] |
+		ok "$name: id in the receipt" [ "$(of ".collections[] |
 		    select(.collection_id == \"$id\").ids[]" |
 		    grep -cxF "$t_id")" = 1 ]
-		ok "$t_name: id on standard error" grep -qF "\"$t_id\"" err
+		ok "$name: id on standard error" grep -qF \
+		    "$(printf '%s' "$t_id" | jq -Rs .)" err
 	done <ids
 	log_rows "$id" >rows.after
-	same "$t_name: its rows stay" rows rows.after
+	same "$name: its rows stay" rows rows.after
 	index_of d >index.after
-	same "$t_name: no index file changes" index index.after
+	same "$name: no index file changes" index index.after
 	content d >rest.after
-	same "$t_name: nothing but the log changes" rest rest.after
-	others "$t_name" "$id"
-	# and with nothing else left to prune, the same again changes nothing
+	same "$name: nothing but the log changes" rest rest.after
+	others "$name" "$id"
+	case $2 in unapplied_vector | cut) refused_again "$@" ;; esac
+}
+
+# refused_again BASE WHAT: nothing else is left to prune in d; and then, all or
+# nothing
+refused_again() {
 	chroma-walexport -q --prunable d >stream
 	fingerprint d >before
 	run chroma-walprune d stream
-	status_is "$t_name: again" 1
+	status_is "$name: again" 1
 	fingerprint d >after
-	same "$t_name: no byte changes" before after
-	# all or nothing
+	same "$name: again: no byte changes" before after
 	fresh_copy "$1"
-	damage "$2" d docs ${4:+"$4"} >ids
+	damage "$2" d docs >ids
 	chroma-walexport -q --prunable d >stream
 	fingerprint d >before
 	run chroma-walprune --all-or-nothing d stream
-	status_is "$t_name: --all-or-nothing" 3
+	status_is "$name: --all-or-nothing" 3
 	fingerprint d >after
-	same "$t_name: --all-or-nothing: no byte changes" before after
+	same "$name: --all-or-nothing: no byte changes" before after
 }
 
 # allowed NAME: d is pruned to the last row, and no collection refused
@@ -134,13 +139,13 @@ refused 1.5.9-nopurge deleted '1 id: live, but without a vector' acme/wiki
 
 # changes_nothing NAME COMMAND...: status 3, and no byte of d changes
 changes_nothing() {
-	t_name=$1
+	name=$1
 	shift
 	fingerprint d >before
 	run "$@"
-	status_is "$t_name" 3
+	status_is "$name" 3
 	fingerprint d >after
-	same "$t_name: no byte changes" before after
+	same "$name: no byte changes" before after
 }
 
 for base in $bases; do

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A prune that is killed, or whose system calls fail, or that has no room,
+# leaves the old log or the new one, and the next one finds nothing in its way.
+. "${0%/*}/../lib.sh"
+
+case ${BUILD-release} in asan | tsan)
+	skip_all 'strace and a sanitizer are too slow together' ;;
+esac
+strace -o /dev/null true 2>/dev/null || skip_all 'no strace here'
+
+persist 0.4.24
+persist 1.5.9-nopurge
+try() { python3 -B "$T_DIR/t/walprune_kill.py" "$@"; }
+
+for how in rewrite vacuum none; do
+	base=0.4.24/db
+	[ $how != vacuum ] || base=1.5.9-nopurge/db
+	ok "killed, --reclaim=$how" try kill $how $base
+	sed -n '/^#/p' t_ok.out
+	ok "I/O errors, --reclaim=$how" try fail $how $base
+	sed -n '/^#/p' t_ok.out
+	if [ "$(id -u)" -eq 0 ] && unshare -m mount -t tmpfs tmpfs /mnt \
+	    2>/dev/null; then
+		ok "no space, --reclaim=$how" \
+		    unshare -m python3 -B "$T_DIR/t/walprune_kill.py" \
+		    full $how $base
+		sed -n '/^#/p' t_ok.out
+	else
+		skip "no space, --reclaim=$how" 'takes the right to mount'
+	fi
+done
+
+done_testing
