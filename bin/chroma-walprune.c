@@ -160,6 +160,7 @@ read_streams(const struct config *cf, struct rowset *rs, struct err *e)
 /* Everything that is known before the first byte changes. */
 struct job {
 	struct claim claim;
+	bool claimed;
 	struct persist reading;		/* dry run: instead of the claim */
 	struct persist *pd;		/* of one of them */
 	struct catalog catalog;
@@ -179,8 +180,10 @@ open_dir(const struct config *cf, struct job *j, struct err *e)
 	j->options = (struct reclaim_options){ .want = cf->reclaim,
 	    .backup = cf->backup, .tmpdir = cf->tmpdir };
 	j->pd = cf->dry_run ? &j->reading : &j->claim.pd;
-	if (!cf->dry_run)
-		return claim_open(&j->claim, cf->dir, &co, e);
+	if (!cf->dry_run) {
+		j->claimed = claim_open(&j->claim, cf->dir, &co, e) == 0;
+		return j->claimed ? 0 : -1;
+	}
 	if (persist_open(j->pd, cf->dir, &po, e) < 0 ||
 	    holders_find(j->pd->dir, &h, e) < 0)
 		return -1;
@@ -249,6 +252,31 @@ report_refused(const struct config *cf, struct prunereport *pr,
 	return out_close(&out, e);
 }
 
+/* All of it, up to the receipt. */
+static int
+work(const struct config *cf, struct job *j, struct prunereport *pr,
+    struct rowset *rs, struct err *e)
+{
+	struct stat st;
+
+	if (read_streams(cf, rs, e) < 0 || prepare(cf, j, rs, e) < 0 ||
+	    report_refused(cf, pr, e) < 0)
+		return -1;
+	pr->dir = j->pd->dir;
+	if (j->prune.refused && cf->all_or_nothing)
+		return err_data(e, "%llu of the collections are refused: "
+		    "nothing was changed (--all-or-nothing)",
+		    (unsigned long long)j->prune.refused);
+	if (cf->dry_run || j->space.idle)
+		return 0;
+	if (reclaim_run(&j->claim, &j->prune, &j->space, &j->options, e) < 0)
+		return -1;
+	pr->changed = true;
+	pr->bytes_after = stat(j->pd->real, &st) == 0 ?
+	    (uint64_t)st.st_size : 0;
+	return 0;
+}
+
 static int
 run(const struct config *cf, int *status, struct err *e)
 {
@@ -258,32 +286,22 @@ run(const struct config *cf, int *status, struct err *e)
 	struct receipt receipt;
 	struct buf text = { 0 };
 	struct rowset rs;
-	struct stat st;
+	int r;
 
 	receipt_start(&receipt);
-	if (read_streams(cf, &rs, e) < 0 || prepare(cf, &j, &rs, e) < 0 ||
-	    report_refused(cf, &pr, e) < 0)
-		return -1;
-	pr.dir = j.pd->dir;
-	if (j.prune.refused && cf->all_or_nothing)
-		return err_data(e, "%llu of the collections are refused: "
-		    "nothing was changed (--all-or-nothing)",
-		    (unsigned long long)j.prune.refused);
-	if (!cf->dry_run && !j.space.idle) {
-		if (reclaim_run(&j.claim, &j.prune, &j.space, &j.options,
-		    e) < 0)
-			return -1;
-		pr.changed = true;
-		pr.bytes_after = stat(j.pd->real, &st) == 0 ?
-		    (uint64_t)st.st_size : 0;
+	r = work(cf, &j, &pr, &rs, e);
+	if (r == 0) {
+		*status = j.prune.refused ? STATUS_NO : STATUS_OK;
+		if (cf->text)
+			prunereport_text(&pr, &text);
+		else
+			prunereport_receipt(&pr, &receipt.w);
 	}
-	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
-	if (cf->text)
-		prunereport_text(&pr, &text);
-	else
-		prunereport_receipt(&pr, &receipt.w);
-	if (!cf->dry_run)
+	/* after a failure, too: it removes what was begun */
+	if (j.claimed)
 		claim_close(&j.claim);
+	if (r < 0)
+		return -1;
 	prunereport_end(&pr);
 	rowset_end(&rs);
 	if (cf->quiet)
