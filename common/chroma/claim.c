@@ -632,20 +632,41 @@ make_backup(const struct claim *c, const char *name, const char *backup,
 	return r;
 }
 
+/* The bytes that SQLite locks (sqlite.org/lockingv3.html: 512 from 1 GiB on),
+ * for this descriptor: it is neither in the way of SQLite's own locks nor lost
+ * when another descriptor is closed.  -1 with errno. */
+static int
+lock_bytes(int fd, short type)
+{
+	struct flock all = { .l_type = type, .l_whence = SEEK_SET,
+	    .l_start = 0x40000000, .l_len = 512 };
+
+	return fcntl(fd, F_OFD_SETLK, &all);
+}
+
+/* Nobody may write to the new file before it is certain that it stays: that
+ * would be lost with it. */
+static int
+hold_new(const struct claim *c, struct err *e)
+{
+	if (lock_bytes(c->newfd, F_WRLCK) == 0 ||
+	    (errno != EAGAIN && errno != EACCES))
+		return 0;
+	return err_busy(e, "%s: somebody has its replacement %s open",
+	    err_tail(c->pd.file), c->tmp);
+}
+
 /* Whom /proc does not show.  Our own descriptors are in the way of a lease, so
  * SQLite gives up its one, and its lock with it; the same bytes are locked
- * again for the descriptor that is left (sqlite.org/lockingv3.html: 512 bytes
- * from 1 GiB on), lest somebody who waits for them writes to the old file. */
+ * again for the descriptor that is left, lest somebody who waits for them
+ * writes to the old file. */
 static int
 look_for_hidden(struct claim *c, struct err *e)
 {
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
-	    .l_start = 0x40000000, .l_len = 512 };
-
 	db_close(&c->pd.db);
 	if (c->pd.db.h)			/* a statement is left */
 		return 0;
-	if ((fcntl(c->fd, F_OFD_SETLK, &all) < 0 &&
+	if ((lock_bytes(c->fd, F_WRLCK) < 0 &&
 	    (errno == EAGAIN || errno == EACCES)) ||
 	    holders_lease(c->fd) == LEASE_HELD)
 		return hidden(c, "the old " PERSIST_FILE, e);
@@ -672,8 +693,12 @@ undo(struct claim *c, const struct swap *s, struct err *e)
 {
 	const struct err why = *e;
 
-	if (swap_back(c, s) == 0)
+	if (swap_back(c, s) == 0) {
+		/* who waits for the new file must not write to it, once it
+		 * has no name: it finds no tables in it */
+		(void)!ftruncate(c->newfd, 0);
 		return -1;
+	}
 	err_system(e, "%.300s; and the old file, which is %s in its directory "
 	    "now, could not be put back", why.msg,
 	    s->spare[0] ? s->spare : c->tmp);
@@ -690,7 +715,7 @@ claim_replace(struct claim *c, const char *path, const char *backup,
 	struct swap s = { .name = strrchr(c->pd.real, '/') + 1 };
 	int r;
 
-	if (ready(c, path, e) < 0 ||
+	if (ready(c, path, e) < 0 || hold_new(c, e) < 0 ||
 	    (backup && make_backup(c, s.name, backup, e) < 0))
 		return -1;
 	if (swap_in(c, &s) < 0)
@@ -711,6 +736,7 @@ claim_replace(struct claim *c, const char *path, const char *backup,
 		return -1;
 	}
 	c->replaced = true;
+	lock_bytes(c->newfd, F_UNLCK);
 	unlinkat(c->realdir, s.spare[0] ? s.spare : c->tmp, 0);
 	free(c->tmp);
 	c->tmp = NULL;
@@ -722,11 +748,10 @@ claim_replace(struct claim *c, const char *path, const char *backup,
 static void
 restore_mode(struct claim *c)
 {
-	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 	struct err ignored;
 
 	if (!c->pd.db.h) {		/* look_for_hidden() closed it */
-		fcntl(c->fd, F_OFD_SETLK, &none);
+		lock_bytes(c->fd, F_UNLCK);
 		if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
 		    CLAIM_RETRY_MS, &ignored) < 0)
 			return;

@@ -30,6 +30,18 @@ static const char *intrude;	/* opened by somebody while we lock */
 static pid_t intruder;
 static int die_at = -1;		/* at this call; even: before it, odd: after */
 
+static const char *watched;	/* a database that others open as soon as */
+static char seen[64];		/* ... it has its name: what they find */
+static const char *value(const char *path);
+
+static void
+look_at_new(void)
+{
+	if (watched)
+		snprintf(seen, sizeof(seen), "%s", value(watched));
+	watched = NULL;
+}
+
 static void
 before(void)
 {
@@ -48,6 +60,7 @@ renameat2(int d1, const char *from, int d2, const char *to, unsigned flags)
 	}
 	before();
 	r = (int)syscall(SYS_renameat2, d1, from, d2, to, flags);
+	look_at_new();
 	before();
 	return r;
 }
@@ -63,6 +76,7 @@ renameat(int d1, const char *from, int d2, const char *to)
 	}
 	before();
 	r = (int)syscall(SYS_renameat2, d1, from, d2, to, 0);
+	look_at_new();
 	before();
 	return r;
 }
@@ -827,8 +841,12 @@ test_put_back(const char *how, const char *mode)
 	stat(file, &old);
 	ok(write_new(&c, &path), "%s: a replacement", how);
 	k = hold(file);
+	watched = file;
 	r = claim_replace(&c, path, backup, &e);
 	ok(r < 0 && busy_with(&e, k), "%s: somebody has the old file", how);
+	ok(is(seen, "busy"), "%s: nobody could write to the new one", how);
+	ok(stat(path, &st) < 0 || st.st_size == 0,
+	    "%s: which has no tables any more", how);
 	ok(stat(file, &st) == 0 && st.st_ino == old.st_ino,
 	    "%s: which has its name again", how);
 	ok(access(backup, F_OK) < 0, "%s: and no other", how);
