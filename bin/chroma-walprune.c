@@ -311,6 +311,7 @@ run(const struct config *cf, int *status, struct err *e)
 	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
 	rowset_end(&rs);
 	prune_end(&j.prune);
+	catalog_release(&j.catalog);
 	reclaim_end(&j.work);
 	if (!cf->dry_run)
 		claim_close(&j.claim);
@@ -408,5 +409,6 @@ main(int argc, char *argv[])
 	set_tmpdir(&cf);
 	if (run(&cf, &status, &e) < 0)
 		prog_fail(&e);
+	free(cf.source);
 	return status;
 }

@@ -759,10 +759,27 @@ restore_mode(struct claim *c)
 	(void)in_wal_mode(&c->pd.db, "PRAGMA journal_mode=WAL", &ignored);
 }
 
+/* With locking_mode=EXCLUSIVE SQLite keeps the journal of a transaction that is
+ * over, its header zeroed: harmless, but not ours to leave behind. */
+static void
+drop_journal(struct claim *c)
+{
+	struct stat st;
+	struct err ignored;
+
+	if (c->pd.db.h && !c->replaced &&
+	    persist_beside(&c->pd, "-journal", &st))
+		(void)!db_exec(&c->pd.db, "PRAGMA locking_mode=NORMAL; "
+		    "PRAGMA journal_mode=PERSIST; PRAGMA journal_mode=DELETE",
+		    &ignored);
+}
+
 void
 claim_close(struct claim *c)
 {
 	struct stat wal;
+
+	drop_journal(c);
 
 	if (c->rollback_mode && !c->replaced)
 		restore_mode(c);
