@@ -14,7 +14,8 @@ seq_ids() {
 # judge NAME VERSION: prune new/db, and ask VERSION.
 judge() {
 	cp -a new/db twin
-	python3 "$T_DIR/t/rows.py" part new/db prunable | sort >prunable
+	python3 "$T_DIR/t/rows.py" part new/db prunable >unsorted
+	sort unsorted >prunable
 	seq_ids new/db >before.ids
 	content new/db >before
 	run chroma-prune -y new/db

@@ -295,6 +295,16 @@ def reissue_vector(d):
     print(n)
 
 
+def ahead(d):
+    """The watermarks of a collection without pending rows name numbers that no row has, as newer
+    rows are gone."""
+    d.con.execute("DELETE FROM embeddings_queue WHERE seq_id > ?", (d.boundary(),))
+    top, = d.one("SELECT max(seq_id) FROM embeddings_queue")
+    print(top)
+    for segment in d.segment.values():
+        d.con.execute("UPDATE max_seq_id SET seq_id = ? WHERE segment_id = ?", (top + 5, segment))
+
+
 def dead(d):
     """Rows of a collection that is gone."""
     top = d.one("SELECT max(seq_id) FROM embeddings_queue")[0]

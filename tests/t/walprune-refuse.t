@@ -223,17 +223,25 @@ for base in $bases; do
 	# newest
 	fresh_copy "$base"
 	damage dead d docs
-	chroma-walexport -q d >stream
+	chroma-walexport -q d >whole
 	allowed "$base, dead topics"
 	ok "$base, dead topics: stay" [ "$(sqlite3 d/chroma.sqlite3 "SELECT
 	    count(*) FROM embeddings_queue WHERE topic LIKE '%-4000-%'")" = 3 ]
-	chroma-walexport -q --prunable --dead-topics d >stream
-	run chroma-walprune --dead-topics d stream
+	run chroma-walprune --dead-topics d whole
 	status_is "$base, --dead-topics" 0
 	ok "$base, --dead-topics: but the newest" [ "$(sqlite3 \
 	    d/chroma.sqlite3 "SELECT group_concat(id) FROM embeddings_queue
 	    WHERE topic LIKE '%-4000-%'")" = 'dead 2' ]
 done
+
+# watermarks that are ahead of the log: the newest row stays all the same
+fresh_copy 1.5.9-nopurge
+newest=$(damage ahead d configured)
+chroma-walexport -q -c configured d >stream
+run chroma-walprune d stream
+status_is 'watermarks ahead' 0
+ok 'watermarks ahead: the newest row stays' [ "$(sqlite3 d/chroma.sqlite3 \
+    'SELECT max(seq_id) FROM embeddings_queue')" = "$newest" ]
 
 # all rows but the last one go
 persist 1.5.9-nopurge

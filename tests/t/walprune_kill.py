@@ -104,11 +104,16 @@ class Trial:
             self.bad("%s: chroma-prune -y afterwards" % what, done)
         if log("d") != self.after or content("d", False) != self.rest:
             self.bad("%s: chroma-prune -y did not make it right" % what, done)
+        self.clean(what, done, journal="over")
+
+    def clean(self, what, done, journal=None):
+        """A run that ended by itself leaves nothing behind, whatever its status; but perhaps a
+        journal, where SQLite could not do away with it: one that is over or any."""
         left = set(names("d")) ^ set(self.names)
-        if left == {"./chroma.sqlite3-journal"}:
+        if left == {"./chroma.sqlite3-journal"} and journal:
             with open("d/chroma.sqlite3-journal", "rb") as f:
-                if not any(f.read(28)):
-                    return  # SQLite's way to say that it is over
+                if journal == "any" or not any(f.read(28)):
+                    return  # zeros: SQLite's other way to say that it is over
         if left:
             self.bad("%s: left behind: %s" % (what, sorted(left)), done)
 
@@ -130,6 +135,8 @@ class Trial:
                 self.bad("%s: status 0, and nothing is done" % what, done)
             if done.returncode and not done.stderr.startswith(b"chroma-walprune: "):
                 self.bad("%s: no message" % what, done)
+            if not call.startswith("unlink"):
+                self.clean(what, done, journal="any")
         self.finish(what)
 
     def calls(self):
@@ -163,6 +170,7 @@ class Trial:
             if done.returncode == 4 and not re.search(
                     b"needs [0-9]+ bytes in .*, which has [0-9]+;|full|space", done.stderr):
                 self.bad("%s: no word of it" % what, done)
+            self.clean(what, done)
             statuses.append(done.returncode)
             self.finish(what)
         print("# full, %s: %s" % (self.reclaim, " ".join(map(str, statuses))))
