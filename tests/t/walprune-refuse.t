@@ -62,7 +62,8 @@ refused() {
 		ok "$t_name: id in the receipt" [ "$(of ".collections[] |
 		    select(.collection_id == \"$id\").ids[]" |
 		    grep -cxF "$t_id")" = 1 ]
-		ok "$t_name: id on standard error" grep -qF "\"$t_id\"" err
+		ok "$t_name: id on standard error" \
+		    grep -qF "$(jq -cn --arg id "$t_id" '$id')" err
 	done <ids
 	log_rows "$id" >rows.after
 	same "$t_name: its rows stay" rows rows.after
@@ -119,7 +120,13 @@ for base in $bases; do
 	refused "$base" deleted '1 id: live, but without a vector'
 	refused "$base" cut 'its index is damaged: '
 	refused "$base" zeros 'its index is damaged: '
+	refused "$base" no_vector_stays '1 id: the log has a newer vector'
+	refused "$base" unapplied_update '1 id: the log has a change that was'
+	refused "$base" emptied 'a watermark above the newest row of the log'
+	refused "$base" two_segments 'it has two segments of one kind'
+	refused "$base" in_memory 'its vector segment is of a type that keeps'
 done
+refused 0.4.24 same_topic 'another collection has the same topic'
 # (in 0.4.24, an index without a pickle has no watermark: nothing is prunable)
 for what in no_pickle no_index; do
 	refused 1.5.9-nopurge $what '[0-9]* ids: live, but without a vector'
@@ -229,6 +236,15 @@ for base in $bases; do
 	    d/chroma.sqlite3 "SELECT group_concat(id) FROM embeddings_queue
 	    WHERE topic LIKE '%-4000-%'")" = 'dead 2' ]
 done
+
+# whoever chose the topic
+fresh_copy 0.4.24
+damage own_topic d docs
+chroma-walexport -q --prunable --dead-topics d >stream
+run chroma-walprune --dead-topics d stream
+status_is 'a topic without an id, --dead-topics' 0
+ok 'a topic without an id: its rows stay' [ "$(sqlite3 d/chroma.sqlite3 \
+    "SELECT count(*) > 20 FROM embeddings_queue WHERE topic LIKE '%/z'")" = 1 ]
 
 # all rows but the last one go
 persist 1.5.9-nopurge
