@@ -120,6 +120,46 @@ find(const struct ref *list, size_t n, struct slice key)
 	return NULL;
 }
 
+static struct collection *named_by_topic(const struct catalog *c,
+    struct slice topic);
+
+static int
+compare_topics(const void *a, const void *b)
+{
+	const struct ref *x = a, *y = b;
+
+	return strcmp(x->collection->topic, y->collection->topic);
+}
+
+/* No Chroma makes such topics: of what they name, nothing can be said. */
+static int
+check_topics(struct catalog *c, struct err *e)
+{
+	struct ref *by_topic = malloc((c->n + 1) * sizeof(*by_topic));
+	size_t i;
+
+	if (!by_topic)
+		return err_nomem(e);
+	for (i = 0; i < c->n; i++) {
+		struct collection *col = &c->collection[i];
+
+		by_topic[i] = (struct ref){ NULL, col };
+		if (named_by_topic(c, slice_str(col->topic)) != col)
+			col->ambiguous = "its topic does not end with its id";
+	}
+	qsort(by_topic, c->n, sizeof(*by_topic), compare_topics);
+	for (i = 1; i < c->n; i++)
+		if (compare_topics(&by_topic[i - 1], &by_topic[i]) == 0) {
+			by_topic[i - 1].collection->ambiguous =
+			    by_topic[i].collection->ambiguous =
+			    "another collection has the same topic";
+		}
+	for (i = 0; i < c->n; i++)
+		c->odd_topics |= c->collection[i].ambiguous != NULL;
+	free(by_topic);
+	return 0;
+}
+
 static int
 index_collections(struct catalog *c, struct err *e)
 {
@@ -134,7 +174,7 @@ index_collections(struct catalog *c, struct err *e)
 		c->by_id[i] = (struct ref){ c->collection[i].id,
 		    &c->collection[i] };
 	qsort(c->by_id, c->n, sizeof(struct ref), compare_refs);
-	return 0;
+	return check_topics(c, e);
 }
 
 static void
@@ -172,6 +212,9 @@ load_segments(struct catalog *c, struct db *db, struct err *e)
 
 		if (!col)
 			continue;
+		if (slice_is(scope, "VECTOR") ? col->vector_segment != NULL :
+		    slice_is(scope, "METADATA") && col->metadata_segment)
+			col->ambiguous = "it has two segments of one kind";
 		if (slice_is(scope, "VECTOR")) {
 			col->vector_segment = keep(c, &st, 0, &bad);
 			col->vector_type = keep(c, &st, 1, &bad);
@@ -456,7 +499,14 @@ catalog_of_topic(const struct catalog *c, struct slice topic)
 bool
 catalog_dead_topic(const struct catalog *c, const struct db_value *topic)
 {
-	return !named_by_topic(c, topic->bytes);
+	size_t i;
+
+	if (named_by_topic(c, topic->bytes))
+		return false;
+	for (i = 0; c->odd_topics && i < c->n; i++)
+		if (slice_eq(topic->bytes, slice_str(c->collection[i].topic)))
+			return false;
+	return true;
 }
 
 struct collection *

@@ -44,6 +44,8 @@ struct collection {
 				 * read, or NULL */
 	char *index_fault;	/* what is wrong with its index as far as it
 				 * was looked at, or NULL */
+	const char *ambiguous;	/* what makes it unclear which segments or rows
+				 * are its own, or NULL */
 	bool selected;		/* by select.h; true after loading */
 };
 
@@ -58,6 +60,8 @@ struct catalog {
 	size_t n;
 	struct ref *by_id, *by_segment;	/* sorted by key */
 	size_t segments;
+	bool odd_topics;	/* a topic does not end with its collection's
+				 * id, or is of two collections */
 	uint64_t newest;	/* greatest seq_id in the log; 0: empty */
 	uint64_t oldest;
 	int automatically_purge;	/* 1, 0; -1: this era has no setting,
@@ -84,8 +88,9 @@ ATTR_NODISCARD int catalog_load_tables(struct catalog *c, struct db *db,
 struct collection *catalog_of_topic(const struct catalog *c,
     struct slice topic);
 
-/* Whether a topic (a column) is of no collection at all: none has its id, not
- * even one whose rows have another topic (a Chroma of other settings). */
+/* Whether a topic (a column) is of no collection at all: none has it, and none
+ * has its id, not even one whose rows have another topic (a Chroma of other
+ * settings). */
 bool catalog_dead_topic(const struct catalog *c,
     const struct db_value *topic);
 

@@ -17,6 +17,8 @@ enum {
 	ODD = 16,		/* the row is no operation that we know */
 	OVERTAKEN = 32,		/* the index has a vector of the id of before
 				 * the row, and has passed the row */
+	NO_VECTOR = 64,		/* what it has instead is none that any Chroma
+				 * can take */
 };
 
 struct fact {
@@ -51,6 +53,8 @@ coverage_reason_text(enum coverage_reason r)
 		    "the records",
 		[COVERAGE_REVIVED] = "an older row would stay and bring back "
 		    "what is gone",
+		[COVERAGE_NOT_APPLIED] = "the log has a change that was not "
+		    "applied to the records",
 		[COVERAGE_ROW] = "a row that is not understood",
 	};
 
@@ -217,6 +221,20 @@ operation_in(const struct wal_row *row, uint8_t *flags)
 	return OPERATION_NONE;
 }
 
+/* Whether a row has a vector for its collection. */
+static bool
+is_vector(const struct wal_row *row)
+{
+	const struct db_value *v = &row->col[WAL_VECTOR];
+	const struct db_value *encoding = &row->col[WAL_ENCODING];
+	int64_t dimension = row->collection->dimension;
+
+	return v->type == DB_BLOB && v->bytes.len > 0 &&
+	    v->bytes.len % 4 == 0 && (dimension < 0 ||
+	    (uint64_t)dimension == v->bytes.len / 4) &&
+	    encoding->type == DB_TEXT && slice_is(encoding->bytes, "FLOAT32");
+}
+
 int
 coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
     struct err *e)
@@ -245,7 +263,7 @@ coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
 	else
 		f.flags |= ODD;
 	if (vector->type != DB_NULL)
-		f.flags |= VECTOR;
+		f.flags |= VECTOR | (is_vector(row) ? 0 : NO_VECTOR);
 	if (id->type == DB_TEXT &&
 	    elements_find(&cc->elements, id->bytes, &internal)) {
 		f.flags |= INDEXED;
@@ -270,6 +288,7 @@ struct life {
 	struct fact first;	/* whose id it is */
 	bool any, record, indexed;
 	int64_t record_seq_id, record_at;
+	int64_t changed;	/* by this row, the last up to M; 0: none */
 	bool settled;		/* compared with the record, at M */
 	enum existence exists;
 	bool has_vector;	/* an effective one was seen; its row: */
@@ -330,7 +349,11 @@ apply(struct life *l, const struct fact *f)
 	default:
 		break;
 	}
-	if (effective && f->flags & VECTOR) {
+	if (effective && !l->settled)
+		l->changed = f->seq_id;
+	/* in a row that stays, what is no vector is none */
+	if (effective && f->flags & VECTOR &&
+	    (f->flags & GOES || !(f->flags & NO_VECTOR))) {
 		l->has_vector = true;
 		l->vector = *f;
 	}
@@ -347,6 +370,9 @@ settle(struct life *l, const struct fact *f)
 		fail(l, COVERAGE_NO_RECORD, f);
 	if (l->exists == ABSENT && l->record)
 		fail(l, COVERAGE_NOT_DELETED, f);
+	if (l->exists != ABSENT && l->record && l->changed != 0 &&
+	    l->record_seq_id >= 0 && l->record_seq_id != l->changed)
+		fail(l, COVERAGE_NOT_APPLIED, f);
 	l->exists = l->record ? LIVE : ABSENT;
 }
 

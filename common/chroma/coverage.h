@@ -43,6 +43,9 @@ enum coverage_reason {
 	COVERAGE_NOT_DELETED,	/* the other way round */
 	COVERAGE_REVIVED,	/* an older row of it would stay, and bring back
 				 * what the rows that go have changed */
+	COVERAGE_NOT_APPLIED,	/* the record was last changed by another row
+				 * than the log says: a row was never applied,
+				 * as its number had been given out before */
 	COVERAGE_ROW,		/* a row of it that goes is not understood */
 	COVERAGE_REASONS,
 };

@@ -4,6 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* of the segments whose index is in files (chroma 0.4.0 to 1.5.9) */
+#define VECTOR_TYPE "urn:chroma:segment/vector/hnsw-local-persisted"
 
 /* A row that goes unless its collection is refused. */
 struct candidate {
@@ -28,12 +32,23 @@ prune_end(struct prune *p)
 
 /* A collection that cannot be proven whatever its index says. */
 static const char *
-obstacle(const struct collection *col)
+obstacle(const struct catalog *c, const struct collection *col)
 {
+	if (col->ambiguous)
+		return col->ambiguous;
 	if (col->vector_fault)
 		return col->vector_fault;
 	if (col->metadata.odd || col->vector.odd)
 		return "a watermark that no Chroma of this era reads";
+	if (col->vector_segment && (!col->vector_type ||
+	    strcmp(col->vector_type, VECTOR_TYPE) != 0))
+		return "its vector segment is of a type that keeps no files";
+	/* the log was emptied by another tool: Chroma takes what was written
+	 * since then for applied, and never applies it */
+	if (col->metadata.seq_id > c->newest || col->vector.seq_id > c->newest)
+		return "a watermark above the newest row of the log, which "
+		    "must have been emptied: what was written since then was "
+		    "never applied, and the log has the only copy";
 	return NULL;
 }
 
@@ -63,8 +78,8 @@ use_indexes(struct prune *p, const struct persist *pd,
 		if (!col->selected || !rowset_names(rs, slice_str(col->id),
 		    &lowest))
 			continue;
-		if (obstacle(col)) {
-			refuse(pc, obstacle(col));
+		if (obstacle(p->catalog, col)) {
+			refuse(pc, obstacle(p->catalog, col));
 			continue;
 		}
 		if (!collection_committed(col, &committed) ||

@@ -7,6 +7,7 @@ Prints the ids that are concerned, a line each, or a number that a test needs.
 """
 import os
 import pickle
+import shutil
 import sqlite3
 import struct
 import sys
@@ -235,7 +236,59 @@ def other_id(d):
     print(rid, other, sep="\n")
 
 
+def no_vector_stays(d):
+    """The index has not the last vector, and a row that stays has none but says so."""
+    unapplied_vector(d)
+    rid, = d.one("SELECT id FROM embeddings_queue WHERE topic = ? AND vector = ?", d.topic,
+                 d.vector())
+    n, = d.one("SELECT max(seq_id) + 1 FROM embeddings_queue")
+    d.row(n, 1, rid, d.vector()[:-4])
+
+
+def unapplied_update(d):
+    """Metadata that the record does not show."""
+    rid = d.victim()
+    d.row(d.gap(), 1, rid)
+    print(rid)
+
+
+def emptied(d):
+    """The log was emptied, and its numbers were given out again."""
+    rid = d.victim()
+    d.con.execute("DELETE FROM embeddings_queue")
+    for n in range(1, 4):
+        d.row(n, 1, rid)
+
+
+def two_segments(d):
+    """Two indexes, and only one of them can be the one that Chroma takes."""
+    segment = d.segment["VECTOR"]
+    d.con.execute("INSERT INTO segments (id, type, scope, collection) SELECT 'z' || id, type,"
+                  " scope, collection FROM segments WHERE id = ?", (segment,))
+    d.con.execute("INSERT INTO max_seq_id (segment_id, seq_id) SELECT 'z' || segment_id, seq_id"
+                  " FROM max_seq_id WHERE segment_id = ?", (segment,))
+    shutil.copytree(d.index, os.path.join(d.db, "z" + segment))
+
+
+def in_memory(d):
+    d.con.execute("UPDATE segments SET type = 'urn:chroma:segment/vector/hnsw-local-memory'"
+                  " WHERE id = ?", (d.segment["VECTOR"],))
+
+
+def same_topic(d):
+    """Up to 0.5.0: another collection has the same."""
+    d.con.execute("INSERT INTO collections SELECT 'z' || id, 'z' || name, topic, dimension,"
+                  " database_id FROM collections WHERE id = ?", (d.id,))
+
+
 # ---- what must not ----
+
+def own_topic(d):
+    """Up to 0.5.0: one that does not end with the collection's id; its rows are not dead."""
+    for table in "collections", "embeddings_queue":
+        d.con.execute("UPDATE %s SET topic = 'persistent://x/y/z' WHERE topic = ?" % table,
+                      (d.topic,))
+
 
 def add_of_live(d):
     """An ADD of what is there has no effect, whatever its vector."""

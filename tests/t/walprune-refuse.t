@@ -124,7 +124,13 @@ for base in $bases; do
 	refused "$base" deleted '1 id: live, but without a vector'
 	refused "$base" cut 'its index is damaged: '
 	refused "$base" zeros 'its index is damaged: '
+	refused "$base" no_vector_stays '1 id: the log has a newer vector'
+	refused "$base" unapplied_update '1 id: the log has a change that was'
+	refused "$base" emptied 'a watermark above the newest row of the log'
+	refused "$base" two_segments 'it has two segments of one kind'
+	refused "$base" in_memory 'its vector segment is of a type that keeps'
 done
+refused 0.4.24 same_topic 'another collection has the same topic'
 # (in 0.4.24, an index without a pickle has no watermark: nothing is prunable)
 for what in no_pickle no_index; do
 	refused 1.5.9-nopurge $what '[0-9]* ids: live, but without a vector'
@@ -234,14 +240,26 @@ for base in $bases; do
 	    WHERE topic LIKE '%-4000-%'")" = 'dead 2' ]
 done
 
-# watermarks that are ahead of the log: the newest row stays all the same
+# watermarks that are ahead of the log
 fresh_copy 1.5.9-nopurge
 newest=$(damage ahead d configured)
+log_rows '' >rows
 chroma-walexport -q -c configured d >stream
 run chroma-walprune d stream
-status_is 'watermarks ahead' 0
-ok 'watermarks ahead: the newest row stays' [ "$(sqlite3 d/chroma.sqlite3 \
+status_is 'watermarks ahead' 1
+log_rows '' >rows.after
+same 'watermarks ahead: no row goes' rows rows.after
+ok 'watermarks ahead: not the newest either' [ "$(sqlite3 d/chroma.sqlite3 \
     'SELECT max(seq_id) FROM embeddings_queue')" = "$newest" ]
+
+# whoever chose the topic
+fresh_copy 0.4.24
+damage own_topic d docs
+chroma-walexport -q --prunable --dead-topics d >stream
+run chroma-walprune --dead-topics d stream
+status_is 'a topic without an id, --dead-topics' 0
+ok 'a topic without an id: its rows stay' [ "$(sqlite3 d/chroma.sqlite3 \
+    "SELECT count(*) > 20 FROM embeddings_queue WHERE topic LIKE '%/z'")" = 1 ]
 
 # all rows but the last one go
 persist 1.5.9-nopurge
