@@ -160,6 +160,7 @@ read_streams(const struct config *cf, struct rowset *rs, struct err *e)
 /* Everything that is known before the first byte changes. */
 struct job {
 	struct claim claim;
+	bool claimed;
 	struct persist reading;		/* dry run: instead of the claim */
 	struct persist *pd;		/* of one of them */
 	struct catalog catalog;
@@ -179,8 +180,12 @@ open_dir(const struct config *cf, struct job *j, struct err *e)
 	j->options = (struct reclaim_options){ .want = cf->reclaim,
 	    .backup = cf->backup, .tmpdir = cf->tmpdir };
 	j->pd = cf->dry_run ? &j->reading : &j->claim.pd;
-	if (!cf->dry_run)
-		return claim_open(&j->claim, cf->dir, &co, e);
+	if (!cf->dry_run) {
+		if (claim_open(&j->claim, cf->dir, &co, e) < 0)
+			return -1;
+		j->claimed = true;
+		return 0;
+	}
 	if (persist_open(j->pd, cf->dir, &po, e) < 0 ||
 	    holders_find(j->pd->dir, &h, e) < 0)
 		return -1;
@@ -249,11 +254,33 @@ report_refused(const struct config *cf, struct prunereport *pr,
 	return out_close(&out, e);
 }
 
-static int
-run(const struct config *cf, int *status, struct err *e)
+/* Also after a failure: what was written is removed, and what was switched is
+ * switched back. */
+static void
+leave(const struct config *cf, struct job *j)
 {
-	struct job j = { 0 };
-	struct prunereport pr = { .prune = &j.prune, .space = &j.space,
+	if (j->claimed)
+		claim_close(&j->claim);
+	else if (cf->dry_run && j->pd)
+		persist_close(j->pd);
+	j->claimed = false;
+	j->pd = NULL;
+}
+
+/* Better now than after a new file was written. */
+static int
+check_backup(const struct config *cf, struct err *e)
+{
+	struct stat st;
+
+	return cf->backup && lstat(cf->backup, &st) == 0 ?
+	    err_usage(e, "%s exists", err_tail(cf->backup)) : 0;
+}
+
+static int
+run(const struct config *cf, struct job *j, int *status, struct err *e)
+{
+	struct prunereport pr = { .prune = &j->prune, .space = &j->space,
 	    .dry_run = cf->dry_run, .backup = cf->backup };
 	struct receipt receipt;
 	struct buf text = { 0 };
@@ -261,29 +288,28 @@ run(const struct config *cf, int *status, struct err *e)
 	struct stat st;
 
 	receipt_start(&receipt);
-	if (read_streams(cf, &rs, e) < 0 || prepare(cf, &j, &rs, e) < 0 ||
-	    report_refused(cf, &pr, e) < 0)
+	if (check_backup(cf, e) < 0 || read_streams(cf, &rs, e) < 0 ||
+	    prepare(cf, j, &rs, e) < 0 || report_refused(cf, &pr, e) < 0)
 		return -1;
-	pr.dir = j.pd->dir;
-	if (j.prune.refused && cf->all_or_nothing)
+	pr.dir = j->pd->dir;
+	if (j->prune.refused && cf->all_or_nothing)
 		return err_data(e, "%llu of the collections are refused: "
 		    "nothing was changed (--all-or-nothing)",
-		    (unsigned long long)j.prune.refused);
-	if (!cf->dry_run && !j.space.idle) {
-		if (reclaim_run(&j.claim, &j.prune, &j.space, &j.options,
+		    (unsigned long long)j->prune.refused);
+	if (!cf->dry_run && !j->space.idle) {
+		if (reclaim_run(&j->claim, &j->prune, &j->space, &j->options,
 		    e) < 0)
 			return -1;
 		pr.changed = true;
-		pr.bytes_after = stat(j.pd->real, &st) == 0 ?
+		pr.bytes_after = stat(j->pd->real, &st) == 0 ?
 		    (uint64_t)st.st_size : 0;
 	}
-	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
+	*status = j->prune.refused ? STATUS_NO : STATUS_OK;
 	if (cf->text)
 		prunereport_text(&pr, &text);
 	else
 		prunereport_receipt(&pr, &receipt.w);
-	if (!cf->dry_run)
-		claim_close(&j.claim);
+	leave(cf, j);
 	prunereport_end(&pr);
 	rowset_end(&rs);
 	if (cf->quiet)
@@ -344,6 +370,7 @@ int
 main(int argc, char *argv[])
 {
 	struct config cf = { .reclaim = RECLAIM_AUTO };
+	struct job j = { 0 };
 	struct err e = { 0 };
 	int ch, status = STATUS_OK;
 
@@ -376,7 +403,9 @@ main(int argc, char *argv[])
 		}
 	take_operands(&cf, argc - optind, argv + optind);
 	set_tmpdir(&cf);
-	if (run(&cf, &status, &e) < 0)
+	if (run(&cf, &j, &status, &e) < 0) {
+		leave(&cf, &j);
 		prog_fail(&e);
+	}
 	return status;
 }
