@@ -19,7 +19,7 @@ fresh() {
 }
 # without FILE: the rows of d.before that are not in FILE are those of d
 without() {
-	grep -vxF -f "$2" numbers >want.rows
+	grep -vxF -f "$2" every >want.rows
 	numbers d >got.rows
 	same "$1" want.rows got.rows
 }
@@ -42,9 +42,8 @@ chroma-walexport -q --prunable --embedding=base64 $S >base64.jsonl
 zstd -q -o all.jsonl.zst all.jsonl
 zstd -q -o all.bin.zst all.bin
 jq -r 'select(.type == "wal").seq_id' all.jsonl >go
-numbers $S >numbers
+numbers $S >every
 rows=$(wc -l <go)
-whole=$(wc -l <numbers)
 id_of() { q "${3:-$S}" "SELECT c.id FROM collections c JOIN databases d
     ON d.id = c.database_id WHERE d.name = '$1' AND c.name = '$2'"; }
 mine=$(id_of default_database docs)
@@ -132,7 +131,7 @@ ok 'records of a type to come: name nothing' [ "$(of .wal_entries_purged)" = 0 ]
 fresh
 low_mark=$(q d "SELECT min(m.seq_id) FROM max_seq_id m JOIN segments s
     ON s.id = m.segment_id WHERE s.collection = '$mine'")
-for n in "$low_mark" $((low_mark + 1)) "$(tail -1 numbers)"; do
+for n in "$low_mark" $((low_mark + 1)) "$(tail -1 every)"; do
 	chroma-walexport -q --from-seq-id="$n" --to-seq-id="$n" d >one
 	ok "seq_id $n: is in the stream" [ "$(wc -l <one)" = 3 ]
 	fingerprint d >before
@@ -151,7 +150,7 @@ ok 'they are the boundary and what is pending' [ "$(of '.collections[] |
 # the newest of the table stays even if both segments are far beyond it
 fresh
 change d 'UPDATE max_seq_id SET seq_id = 1000'
-newest=$(tail -1 numbers)
+newest=$(tail -1 every)
 chroma-walexport -q d >whole
 run chroma-walprune -n d whole
 ok 'the newest row: kept as a boundary' [ "$(of '.collections[] |
@@ -304,7 +303,7 @@ unchanged '-c: no byte changes' d
 
 dead='00000000-0000-4000-8000-000000000000'
 fresh
-newest=$(tail -1 numbers)
+newest=$(tail -1 every)
 for n in 1 2 3 4; do
 	change d "INSERT INTO embeddings_queue (seq_id, operation, topic, id,
 	    metadata) VALUES ($((newest + n)), 3,
@@ -630,7 +629,7 @@ run chroma-walprune --tmpdir=no/where d all.bin
 status_is '--tmpdir that does not exist' 4
 ok '--tmpdir that does not exist: said' grep -q no/where err
 numbers d >got
-same '--tmpdir that does not exist: no row went' numbers got
+same '--tmpdir that does not exist: no row went' every got
 mkdir tmp
 run env TMPDIR=no/where chroma-walprune --tmpdir=tmp --reclaim=vacuum d all.bin
 status_is '--tmpdir comes before TMPDIR' 0
