@@ -175,8 +175,8 @@ fresh
 refused_stream 'an empty one' 'empty: empty: not even a begin record; what should have written it failed' empty
 refuses 3 '<stdin>: empty: not even a begin record; what should have written it failed' \
     chroma-walprune d </dev/null
-sed '$d' all.jsonl >cut
-refused_stream 'no end record' "cut: no end record: truncated after $rows records" cut
+sed '$d' all.jsonl >cut.jsonl
+refused_stream 'no end record' "cut.jsonl: no end record: truncated after $rows records" cut.jsonl
 head -c "$(($(wc -c <all.bin) - 5))" all.bin >cut.bin
 run chroma-walprune d cut.bin
 status_is 'a cut binary stream' 3
@@ -187,8 +187,8 @@ run chroma-walprune d short
 status_is 'a record is missing' 3
 echo rubbish >rubbish
 refused_stream 'rubbish' "rubbish:1: byte 1: expected '{'" rubbish
-{ cat all.jsonl; echo; } >tail
-refused_stream 'an empty line behind it' "tail:$((rows + 3)): byte 1: expected '{'" tail
+{ cat all.jsonl; echo; } >tail.jsonl
+refused_stream 'an empty line behind it' "tail.jsonl:$((rows + 3)): byte 1: expected '{'" tail.jsonl
 sed 's/"stream":"wal"/"stream":"vectors"/' all.jsonl >vectors
 refused_stream 'a vector stream' 'vectors: not a stream of WAL records' vectors
 printf '%s\n' '{"type":"begin","stream":"records","version":1}' \
@@ -211,8 +211,8 @@ run chroma-walprune d noseq
 status_is 'a seq_id that is text' 3
 # nothing of a good one is used if the next is bad
 fingerprint d >before
-refuses 3 "cut: no end record: truncated after $rows records" \
-    chroma-walprune d all.jsonl cut
+refuses 3 "cut.jsonl: no end record: truncated after $rows records" \
+    chroma-walprune d all.jsonl cut.jsonl
 unchanged 'a good one and a bad one: no byte changes' d
 refuses 4 'nope: No such file or directory' chroma-walprune d all.jsonl nope
 refuses 4 '. is a directory; a stream is a file' chroma-walprune d .
@@ -362,6 +362,7 @@ of 'del(.dry_run, .seconds, .storage_reduction, .bytes_after)' >want
 run chroma-walprune d all.bin
 of 'del(.seconds, .storage_reduction, .bytes_after)' >got
 same '-n: what is done then' want got
+# shellcheck disable=SC2016
 ok '-n: the size was about right' jq -e --slurpfile p plan '.bytes_after as $is |
     $p[0].bytes_after | . > $is * 0.8 and . < $is * 1.2' out
 fresh
