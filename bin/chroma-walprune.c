@@ -295,6 +295,16 @@ prune(const struct config *cf, struct job *j, struct rowset *rs,
 	return r;
 }
 
+/* Better now than after a new file was written. */
+static int
+check_backup(const struct config *cf, struct err *e)
+{
+	struct stat st;
+
+	return cf->backup && lstat(cf->backup, &st) == 0 ?
+	    err_usage(e, "%s exists", err_tail(cf->backup)) : 0;
+}
+
 static int
 run(const struct config *cf, int *status, struct err *e)
 {
@@ -305,7 +315,7 @@ run(const struct config *cf, int *status, struct err *e)
 	int r;
 
 	receipt_start(&receipt);
-	if (read_streams(cf, &rs, e) < 0)
+	if (check_backup(cf, e) < 0 || read_streams(cf, &rs, e) < 0)
 		return -1;
 	r = prune(cf, &j, &rs, &receipt, &text, e);
 	*status = j.prune.refused ? STATUS_NO : STATUS_OK;

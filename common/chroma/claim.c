@@ -327,6 +327,33 @@ lock_it(struct claim *c, struct err *e)
 	    db_exec(&c->pd.db, "COMMIT", e) < 0 ? -1 : 0;
 }
 
+/* The journal of a transaction that was killed: SQLite applies it and removes
+ * it, but in locking_mode EXCLUSIVE it would only empty it. */
+static int
+apply_journal(struct claim *c, struct err *e)
+{
+	struct stat st;
+	int64_t n;
+
+	return persist_beside(&c->pd, "-journal", &st) ? db_int(&c->pd.db,
+	    "SELECT count(*) FROM sqlite_master", &n, e) : 0;
+}
+
+/* One that is there now, under our lock, is empty, and nobody's: it has no
+ * business beside another file. */
+static void
+drop_dead_journal(struct claim *c)
+{
+	struct stat st;
+	char *name;
+
+	if (persist_beside(&c->pd, "-journal", &st) &&
+	    asprintf(&name, "%s-journal", c->pd.real) >= 0) {
+		unlink(name);
+		free(name);
+	}
+}
+
 /* 1 for wal, 0 for another journal mode, -1 with *e set. */
 static int
 in_wal_mode(struct db *db, const char *pragma, struct err *e)
@@ -362,12 +389,13 @@ try(struct claim *c, const char *path, int wait_ms, struct err *e)
 	if (db_open(&c->pd.db, c->pd.real, c->pd.file, DB_WRITE,
 	    wait_ms, e) < 0)
 		return -1;
-	if (lock_it(c, e) < 0)
+	if (apply_journal(c, e) < 0 || lock_it(c, e) < 0)
 		return e->status == STATUS_BUSY ? 1 : -1;
 	r = in_wal_mode(&c->pd.db, "PRAGMA journal_mode", e);
 	if (r < 0)
 		return -1;
 	c->sqlite_wal = r > 0;
+	drop_dead_journal(c);
 	if (still_there(c, e) < 0)
 		return 1;
 	/* applying a journal has changed it */
@@ -760,9 +788,10 @@ restore_mode(struct claim *c)
 }
 
 /* With locking_mode=EXCLUSIVE SQLite keeps the journal of a transaction that is
- * over, its header zeroed: harmless, but not ours to leave behind. */
+ * over, its header zeroed: harmless, but not ours to leave behind.  (It may as
+ * well be one that could not be rolled back: only SQLite can tell.) */
 static void
-drop_journal(struct claim *c)
+drop_own_journal(struct claim *c)
 {
 	struct stat st;
 	struct err ignored;
@@ -779,8 +808,7 @@ claim_close(struct claim *c)
 {
 	struct stat wal;
 
-	drop_journal(c);
-
+	drop_own_journal(c);
 	if (c->rollback_mode && !c->replaced)
 		restore_mode(c);
 	if (c->pd.db.h) {

@@ -162,7 +162,8 @@ rowset_add(struct rowset *rs, const struct record *r, uint32_t from,
 	    .place = place };
 
 	if (!(r->has & FIELD_SEQ_ID))
-		return err_data(e, "a record without seq_id names no row");
+		return err_data(e, "%s:%llu: a record without seq_id names no "
+		    "row", rs->source[from], (unsigned long long)place);
 	if (note_collection(rs, r, e) < 0 ||
 	    identify(rs, r, &n.what, e) < 0)
 		return -1;

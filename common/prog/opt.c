@@ -37,15 +37,16 @@ void
 opt_bad(int ch, char *const argv[])
 {
 	const char *why = ch == ':' ? "needs an argument" : "unknown option";
-	const char *word = argv[optind - 1];
+	const char *word = argv[optind - 1], *next = argv[optind];
 	bool is_long = strncmp(word, "--", 2) == 0;
 
 	/* an unknown letter that others follow leaves optind at its word, so
 	 * that the word before it may be a long option; what takes no argument
-	 * has one in its word, and long names begin with their letter */
+	 * has one in its word */
 	if (ch == '?' && optopt && is_long)
 		is_long = strchr(word, '=') && (optopt >= OPT_FIRST ||
-		    (optopt | 0x20) == word[2]);
+		    (optopt | 0x20) == word[2] || !next || next[0] != '-' ||
+		    !strchr(next + 1, optopt));
 	/* optopt is 0 for an unknown long option, a letter otherwise */
 	if (optopt && !is_long)
 		prog_usage("-%c: %s", optopt, why);

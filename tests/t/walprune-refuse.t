@@ -243,11 +243,11 @@ done
 # watermarks that are ahead of the log
 fresh_copy 1.5.9-nopurge
 newest=$(damage ahead d configured)
-log_rows '' >rows
+log_rows % >rows
 chroma-walexport -q -c configured d >stream
 run chroma-walprune d stream
 status_is 'watermarks ahead' 1
-log_rows '' >rows.after
+log_rows % >rows.after
 same 'watermarks ahead: no row goes' rows rows.after
 ok 'watermarks ahead: not the newest either' [ "$(sqlite3 d/chroma.sqlite3 \
     'SELECT max(seq_id) FROM embeddings_queue')" = "$newest" ]

@@ -21,7 +21,7 @@ def connect(db):
 
 def has_rowid(con, table):
     try:
-        con.execute('SELECT rowid FROM "%s" LIMIT 0' % table)
+        con.execute("SELECT rowid FROM %s LIMIT 0" % table)
     except sqlite3.OperationalError:
         return False
     return True
@@ -42,11 +42,12 @@ def content(db, rowids=True):
             continue
         if b"VIRTUAL TABLE" in sql:
             continue  # its content is in its shadow tables
+        quoted = '"%s"' % name.replace('"', '""')
         h = hashlib.sha256()
         n = 0
-        key = "rowid, " if rowids and has_rowid(con, name) else ""
-        order = " ORDER BY rowid" if has_rowid(con, name) else ""
-        for row in con.execute('SELECT %s* FROM "%s"%s' % (key, name, order)):
+        key = "rowid, " if rowids and has_rowid(con, quoted) else ""
+        order = " ORDER BY rowid" if has_rowid(con, quoted) else ""
+        for row in con.execute("SELECT %s* FROM %s%s" % (key, quoted, order)):
             h.update(repr(row).encode())
             n += 1
         said[name] = (sql, n, h.hexdigest())
