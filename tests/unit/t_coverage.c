@@ -85,7 +85,7 @@ time_at(int64_t second)
 
 /* One row, from three letters: operation (A U P D, M a marker of Chroma's, ? an
  * unknown one, T a text), vector (h as in the index, o another one, 3 one of
- * three numbers, t a text, - none), ! if it goes.  An @ in the place of the
+ * three numbers, t a text, 0 an empty one, i integers, - none), ! if it goes.  An @ in the place of the
  * operation: an ADD whose id is a BLOB. */
 static struct wal_row
 make_row(const char *letters, const char *id, int64_t seq_id,
@@ -106,7 +106,12 @@ make_row(const char *letters, const char *id, int64_t seq_id,
 	    letters[1] == 'o' ? blob(OTHER, 8) :
 	    letters[1] == '3' ? blob(HELD "\0\0\200\077", 12) :
 	    letters[1] == 't' ? text("12345678") :
+	    letters[1] == '0' ? blob("", 0) :
+	    letters[1] == 'i' ? blob(HELD, 8) :
 	    (struct db_value){ .type = DB_NULL };
+	row.col[WAL_ENCODING] = letters[1] == '-' ?
+	    (struct db_value){ .type = DB_NULL } :
+	    text(letters[1] == 'i' ? "INT32" : "FLOAT32");
 	return row;
 }
 
@@ -182,6 +187,15 @@ static const struct {
 	{ "Ao! U-", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
 	{ "Ah! U-", "2", COVERAGE_NONE, COVERAGE_NO_VECTOR },
 
+	/* unless it is none that Chroma can take */
+	{ "Ah! U3", "2", COVERAGE_NONE, COVERAGE_NO_VECTOR },
+	{ "Ao! U3", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
+	{ "Ao! Ut", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
+	{ "Ao! U0", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
+	{ "Ao! Ui", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
+	{ "Ao! Ui!", "2", COVERAGE_NONE, COVERAGE_NO_VECTOR },
+	{ "Ah! U3!", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
+
 	/* what has no effect: an ADD of what is there, an UPDATE of what is
 	 * not */
 	{ "Ah! Ao!", "1", COVERAGE_NONE, COVERAGE_NO_VECTOR },
@@ -243,7 +257,15 @@ static const struct {
 	{ "Ao!", "x'00'", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
 	{ "U-! Ao!", "1", COVERAGE_NONE, COVERAGE_NO_VECTOR },
 	{ "U-! Ao!", "2", COVERAGE_OTHER_VECTOR, COVERAGE_NO_VECTOR },
-	{ "U-! Ao U-", "1", COVERAGE_NONE, COVERAGE_NO_VECTOR },
+
+	/* the record was last changed by the last row that had an effect */
+	{ "Ah! U-!", "1", COVERAGE_NOT_APPLIED, COVERAGE_NOT_APPLIED },
+	{ "Ah! U-", "1", COVERAGE_NOT_APPLIED, COVERAGE_NOT_APPLIED },
+	{ "U-! Ao U-", "1", COVERAGE_NOT_APPLIED, COVERAGE_NOT_APPLIED },
+	{ "Ph!", "9", COVERAGE_NOT_APPLIED, COVERAGE_NOT_APPLIED },
+	{ "Ah! U-!", ANY, COVERAGE_NONE, COVERAGE_NO_VECTOR },
+	{ "Ah! M-!", "1", COVERAGE_NONE, COVERAGE_NO_VECTOR },
+	{ "D-! Uh!", "1", COVERAGE_NOT_DELETED, COVERAGE_NOT_DELETED },
 };
 
 /* What failed, of all collections, as one reason; an id too many is -1. */
