@@ -213,7 +213,7 @@ plan(const struct config *cf, struct job *j, struct rowset *rs, struct err *e)
 	if (prune_plan(&j->prune, j->pd, &j->catalog, rs, &po, e) < 0)
 		return persist_failed(j->pd, e);
 	return reclaim_choose(&j->space, &j->pd->db, j->pd->real,
-	    j->prune.goes, j->prune.bytes, &j->options, e);
+	    j->prune.goes, j->prune.space, &j->options, e);
 }
 
 /* Make the plan.  A file in SQLite-WAL mode that is to be replaced leaves that

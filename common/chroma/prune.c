@@ -189,9 +189,11 @@ plan_row(struct prune *p, struct walrows *rows, struct rowset *rs,
 	if (pc) {
 		pc->goes++;
 		pc->bytes += payload(&row);
+		pages_add(&pc->space, payload(&row));
 	} else {
 		p->dead_goes++;
 		p->bytes += payload(&row);
+		pages_add(&p->dead_space, payload(&row));
 	}
 	return spill_add(&p->candidates, &c, e);
 }
@@ -261,12 +263,15 @@ settle(struct prune *p, struct err *e)
 		if (pc->refused) {
 			pc->held_back += pc->goes;
 			pc->goes = pc->bytes = 0;
+			pages_init(&pc->space, pc->space.size);
 			p->refused++;
 		}
 		p->goes += pc->goes;
 		p->bytes += pc->bytes;
+		p->space += pages_bytes(&pc->space);
 	}
 	p->goes += p->dead_goes;
+	p->space += pages_bytes(&p->dead_space);
 	return 0;
 }
 
@@ -274,12 +279,20 @@ int
 prune_plan(struct prune *p, struct persist *pd, struct catalog *c,
     struct rowset *rs, const struct prune_options *o, struct err *e)
 {
+	int64_t page;
+	size_t i;
+
 	*p = (struct prune){ .catalog = c, .broken = true };
 	spill_init(&p->candidates, sizeof(struct candidate), 0, o->tmpdir,
 	    NULL);
 	p->of = calloc(c->n + 1, sizeof(*p->of));
 	if (!p->of)
 		return err_nomem(e);
+	if (db_int(&pd->db, "PRAGMA page_size", &page, e) < 0)
+		return -1;
+	pages_init(&p->dead_space, (uint64_t)page);
+	for (i = 0; i < c->n; i++)
+		pages_init(&p->of[i].space, (uint64_t)page);
 	if (coverage_start(&p->coverage, &pd->db, c, o->tmpdir, e) < 0 ||
 	    rowset_rewind(rs, e) < 0 || use_indexes(p, pd, rs, e) < 0 ||
 	    plan_rows(p, &pd->db, rs, o, e) < 0 || settle(p, e) < 0)

@@ -20,6 +20,7 @@
 #include "base/spill.h"
 #include "chroma/catalog.h"
 #include "chroma/coverage.h"
+#include "chroma/pages.h"
 #include "chroma/persist.h"
 #include "chroma/rowset.h"
 
@@ -28,6 +29,7 @@ struct prune_collection {
 	uint64_t rows;			/* in the log */
 	uint64_t goes, bytes;		/* rows that go, and their payload; 0
 					 * if refused */
+	struct pages space;		/* that these rows have */
 	uint64_t boundary;		/* kept: at min(M, H), or the newest */
 	uint64_t pending;		/* kept: above min(M, H) */
 	uint64_t not_named;		/* kept: could go, is not in the stream */
@@ -54,10 +56,13 @@ struct prune {
 	struct prune_collection *of;	/* as catalog->collection */
 	uint64_t rows;			/* in the log, of all collections */
 	uint64_t goes, bytes;		/* in all, those of dead topics too */
+	uint64_t space;			/* bytes of the pages that they have,
+					 * about */
 	uint64_t dead, dead_goes;	/* rows of no collection */
 	uint64_t gone;			/* named, but not in the log */
 	uint64_t refused;		/* collections */
 	/* private */
+	struct pages dead_space;
 	struct spill candidates;
 	bool broken;		/* a row that stays came since the last one
 				 * that goes */

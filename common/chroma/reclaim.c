@@ -317,6 +317,9 @@ begin(struct reclaim_job *j, struct err *e)
 	    e) < 0 ? -1 : 1;
 }
 
+/* so many of which make an estimate */
+#define SAMPLE 100
+
 /* Bytes of a row of the log, from the oldest ones. */
 #define A_ROW "SELECT avg(coalesce(length(vector), 0) + " \
 	"coalesce(length(metadata), 0) + 100) FROM (SELECT vector, metadata " \
@@ -328,16 +331,23 @@ reclaim_start(struct reclaim_job *j, struct claim *c, uint64_t rows,
 {
 	struct reclaim_plan rp;
 	struct err why;
-	int64_t row = 0;
+	struct pages sample;
+	int64_t row = 0, page = 0;
+	int i;
 
 	*j = (struct reclaim_job){ .claim = c, .o = *o };
 	if (rows < WORTH_A_THREAD || c->sqlite_wal || o->want == RECLAIM_NONE ||
 	    o->want == RECLAIM_VACUUM)
 		return 0;
-	if (db_int(&c->pd.db, A_ROW, &row, e) < 0)
+	if (db_int(&c->pd.db, A_ROW, &row, e) < 0 ||
+	    db_int(&c->pd.db, "PRAGMA page_size", &page, e) < 0)
 		return -1;
+	pages_init(&sample, (uint64_t)page);
+	for (i = 0; i < SAMPLE; i++)
+		pages_add(&sample, (uint64_t)row);
 	if (reclaim_choose(&rp, &c->pd.db, c->pd.real, rows, rows *
-	    (uint64_t)row, o, &why) < 0 || rp.how != RECLAIM_REWRITE)
+	    pages_bytes(&sample) / SAMPLE, o, &why) < 0 ||
+	    rp.how != RECLAIM_REWRITE)
 		return 0;	/* reclaim_run() will see, and say */
 	return begin(j, e) < 0 ? -1 : 0;
 }

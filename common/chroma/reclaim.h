@@ -34,14 +34,14 @@ struct reclaim_options {
 struct reclaim_plan {
 	enum reclaim how;	/* never AUTO */
 	bool idle;		/* no row goes and nothing is to be gained */
-	uint64_t rows, goes;	/* that go, and their bytes */
+	uint64_t rows, goes;	/* that go, and the bytes of their pages */
 	uint64_t bytes;		/* of the file now */
 	uint64_t stay;		/* of it are in use and stay, about */
 };
 
-/* What to do with the space if so many rows of so many bytes go: what was asked
- * for, or for RECLAIM_AUTO what pays and for which there is room.  file: the
- * real database file.  0, or -1 with *e set: STATUS_SYSTEM where there is no
+/* What to do with the space if so many rows go, whose pages have so many bytes:
+ * what was asked for, or for RECLAIM_AUTO what pays and for which there is
+ * room.  file: the real database file.  0, or -1 with *e set: STATUS_SYSTEM where there is no
  * room for what was asked for, need and have being said. */
 ATTR_NODISCARD int reclaim_choose(struct reclaim_plan *rp, struct db *db,
     const char *file, uint64_t rows, uint64_t bytes,

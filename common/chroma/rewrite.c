@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 /* Pages of the new file in memory; what is more goes to it at once. */
-#define CACHE_KIB 65536
+#define CACHE_KIB 16384
 
 #define TABLES "type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 
