@@ -306,7 +306,8 @@ near(const uint8_t *stored, float length, const uint8_t *vector, uint64_t n,
 }
 
 /* Whether these are the bits that Chroma stores for the vector in a cosine
- * index, by the same float32 steps. */
+ * index, by the same float32 steps; and whether they say what it was: where its
+ * length is more than float32 can hold, they are zeros. */
 static bool
 normalised(const uint8_t *stored, uint32_t length, const uint8_t *vector,
     uint64_t n)
@@ -321,7 +322,7 @@ normalised(const uint8_t *stored, uint32_t length, const uint8_t *vector,
 	}
 	sum = sqrtf(sum);
 	le_put_f32(bits, sum);
-	if (le_u32(bits) != length)
+	if (!isfinite(sum) || le_u32(bits) != length)
 		return false;
 	sum = 1.0f / (sum + 1e-30f);
 	for (i = 0; i < n; i++) {

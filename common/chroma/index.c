@@ -89,7 +89,7 @@ static int
 read_header(struct index_dir *d, struct err *e)
 {
 	char bytes[INDEX_HEADER_SIZE + 1];
-	struct err why;
+	struct err why = { 0 };
 	ssize_t n;
 	int fd = openat(d->fd, index_file_name[INDEX_HEADER],
 	    O_RDONLY | O_CLOEXEC);
@@ -118,7 +118,7 @@ check_sizes(struct index_dir *d)
 {
 	const struct index_header *h = &d->header;
 	uint64_t n = h->cur_element_count, need;
-	struct err why;
+	struct err why = { 0 };
 
 	if (!num_mul(n, h->size_data_per_element, &need) ||
 	    d->size[INDEX_LEVEL0] < need) {
@@ -147,7 +147,7 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
     struct err *e)
 {
 	struct stat st;
-	struct err why;
+	struct err why = { 0 };
 	int i, missing = -1, files = 0;
 
 	*d = (struct index_dir){ .fd = -1 };

@@ -72,8 +72,9 @@ directory_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return !slash ? strdup(".") : slash == path ? strdup("/") :
-	    strndup(path, (size_t)(slash - path));
+	if (!slash)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
 /* Whether the old file can be kept by giving it a second name in another
@@ -276,30 +277,40 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 
 /* ---- a new file ---- */
 
-/* The new file in the place of the old one, of which a copy is made if it
- * cannot have a second name where the backup is to be. */
+/* The old file as it is now, where it cannot have a second name.  1 if it was
+ * copied, 0 if there is no need to, -1. */
+static int
+keep_apart(struct claim *c, const char *backup, struct err *e)
+{
+	char *other = directory_of(backup);
+	struct stat a, b;
+	bool apart;
+
+	if (!other)
+		return err_nomem(e);
+	apart = fstat(c->realdir, &a) < 0 || stat(other, &b) < 0 ||
+	    a.st_dev != b.st_dev;
+	free(other);
+	if (!apart)
+		return 0;
+	return keep_copy(&c->pd.db, backup, e) < 0 ? -1 : 1;
+}
+
+/* The new file in the place of the old one. */
 static int
 put_in_place(struct claim *c, const char *path, const char *backup,
     struct err *e)
 {
-	char *dir = directory_of(c->pd.real);
-	char *backup_dir = backup ? directory_of(backup) : NULL;
-	bool copy = dir && backup_dir && !linkable(dir, backup_dir);
-	int r = 0;
+	int copied = backup ? keep_apart(c, backup, e) : 0;
 
-	if (!dir || (backup && !backup_dir))
-		r = err_nomem(e);
-	if (r == 0 && copy)
-		r = keep_copy(&c->pd.db, backup, e);
-	if (r == 0)
-		r = claim_look(c, e);
-	if (r == 0)
-		r = claim_replace(c, path, copy ? NULL : backup, e);
-	if (r < 0 && copy && e->status != STATUS_USAGE)
+	if (copied < 0)
+		return -1;
+	if (claim_look(c, e) == 0 &&
+	    claim_replace(c, path, copied ? NULL : backup, e) == 0)
+		return 0;
+	if (copied)
 		unlink(backup);
-	free(dir);
-	free(backup_dir);
-	return r;
+	return -1;
 }
 
 /* 1; 0 where the file cannot be replaced, *e says why; -1. */

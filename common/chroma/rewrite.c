@@ -56,7 +56,7 @@ put_name(struct buf *sql, struct slice name)
 	size_t i;
 
 	buf_addc(sql, '"');
-	for (i = 0; i < name.len; i++) {
+	for (i = 0; name.p && i < name.len; i++) {
 		if (name.p[i] == '"')
 			buf_addc(sql, '"');
 		buf_addc(sql, name.p[i]);

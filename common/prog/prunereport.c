@@ -39,15 +39,17 @@ gather_ids(struct prunereport *pr, struct out *all, struct err *e)
 {
 	const struct catalog *c = pr->prune->catalog;
 	struct coverage_failure f = { 0 };
-	const struct collection *last = NULL;
+	size_t of, last = c->n;
 	int got, n = 0;
 
 	while ((got = coverage_failure_next(&pr->prune->coverage, &f,
 	    e)) > 0) {
-		struct buf *ids = &pr->ids[f.col - c->collection];
+		struct buf *ids;
 
-		n = f.col == last ? n + 1 : 1;
-		last = f.col;
+		of = (size_t)(f.col - c->collection);
+		ids = &pr->ids[of];
+		n = of == last ? n + 1 : 1;
+		last = of;
 		if (n <= PRUNEREPORT_IDS) {
 			if (n > 1)
 				buf_addc(ids, ',');
