@@ -402,3 +402,41 @@ file_new_abort(struct file_new *f)
 	free(f->name);
 	*f = (struct file_new){ .fd = -1, .dirfd = -1 };
 }
+
+/* ---- files without a name ---- */
+
+static const char *
+tmp_place(const char *dir)
+{
+	const char *tmp = dir ? dir : getenv("TMPDIR");
+
+	return tmp && *tmp ? tmp : "/tmp";
+}
+
+int
+file_unnamed_failed(const char *dir, const char *what, const char *why,
+    struct err *e)
+{
+	return err_fail(e, "%s: %s: %s; name another place with --tmpdir=DIR",
+	    err_tail(tmp_place(dir)), what, why);
+}
+
+int
+file_unnamed(const char *dir, const char *what, struct err *e)
+{
+	const char *place = tmp_place(dir);
+	char *name;
+	int fd = open(place, O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
+
+	/* EISDIR: a kernel that does not know O_TMPFILE */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		if (asprintf(&name, "%s/.chromautils-XXXXXX", place) < 0)
+			return err_nomem(e);
+		fd = mkostemp(name, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(name);
+		free(name);
+	}
+	return fd >= 0 ? fd : file_unnamed_failed(dir, what, strerror(errno),
+	    e);
+}

@@ -23,6 +23,18 @@ ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
 /* write(2) until all of it is written.  0, or -1 with errno. */
 ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
 
+/* A file without a name in dir (NULL: $TMPDIR, or /tmp), open for reading and
+ * writing, gone with its descriptor.  what: what it is for, for the message
+ * ("a file for ...").  The descriptor, or -1 with *e set (STATUS_SYSTEM, the
+ * directory and --tmpdir named). */
+ATTR_NODISCARD int file_unnamed(const char *dir, const char *what,
+    struct err *e);
+
+/* What to say when something of such a file failed: its directory, the cause
+ * (errno's, or why) and what helps.  -1. */
+int file_unnamed_failed(const char *dir, const char *what, const char *why,
+    struct err *e);
+
 /* Give the file of fd what that of like has: owner and group, mode, extended
  * attributes (POSIX ACLs among them; one that its directory gave to fd, and
  * that like lacks, goes).  Both open; fd is ours and new.  0, or -1 with *e

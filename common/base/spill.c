@@ -21,41 +21,12 @@
 
 /* ---- the file ---- */
 
-static const char *
-place(const struct spill *s)
-{
-	const char *tmp = s->dir ? s->dir : getenv("TMPDIR");
-
-	return tmp && *tmp ? tmp : "/tmp";
-}
+#define WHAT "a file for what does not fit into memory"
 
 static int
 bad_file(const struct spill *s, const char *why, struct err *e)
 {
-	return err_fail(e, "%s: a file for what does not fit into memory: %s; "
-	    "name another place with --tmpdir=DIR", err_tail(place(s)), why);
-}
-
-/* An open file without a name, or -1. */
-static int
-open_file(const struct spill *s, struct err *e)
-{
-	char *name;
-	int fd = open(place(s), O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC,
-	    0600);
-
-	/* EISDIR: a kernel that does not know O_TMPFILE */
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-		if (asprintf(&name, "%s/.chromautils-XXXXXX", place(s)) < 0)
-			return err_nomem(e);
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(name);
-		free(name);
-	}
-	if (fd < 0)
-		return bad_file(s, strerror(errno), e);
-	return fd;
+	return file_unnamed_failed(s->dir, WHAT, why, e);
 }
 
 static int
@@ -192,7 +163,7 @@ flush(struct spill *s, struct err *e)
 	struct spill_run *run;
 	uint64_t where;
 
-	if (s->fd < 0 && (s->fd = open_file(s, e)) < 0)
+	if (s->fd < 0 && (s->fd = file_unnamed(s->dir, WHAT, e)) < 0)
 		return -1;
 	if (!s->last && !(s->last = malloc(s->size)))
 		return err_nomem(e);
@@ -367,7 +338,7 @@ merge_pass(struct spill *s, size_t most, struct err *e)
 {
 	uint64_t where = 0, n;
 	size_t i, j, k, to = 0;
-	int fd = open_file(s, e);
+	int fd = file_unnamed(s->dir, WHAT, e);
 
 	if (fd < 0)
 		return -1;
