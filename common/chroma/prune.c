@@ -43,7 +43,7 @@ obstacle(const struct catalog *c, const struct collection *col)
 	if (col->vector_segment && (!col->vector_type ||
 	    strcmp(col->vector_type, VECTOR_TYPE) != 0))
 		return "its vector segment is of a type that keeps no files";
-	/* Another tool has emptied the log, or Chroma up to 0.6.3 was killed
+	/* Another tool has emptied the log, or Chroma up to 0.5.5 was killed
 	 * when it had persisted an index and not yet committed the rows: it
 	 * takes what it writes under these numbers for applied. */
 	if (col->metadata.seq_id > c->newest || col->vector.seq_id > c->newest)
