@@ -2,6 +2,8 @@
 /* coverage.c - nothing is removed that is not proven to exist elsewhere. */
 #include "chroma/coverage.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +17,7 @@ enum {
 	HELD = 4,		/* ... which the index has for the id */
 	INDEXED = 8,		/* the index has the id */
 	ODD = 16,		/* the row is no operation that we know */
-	OVERTAKEN = 32,		/* the index has a vector of the id of before
-				 * the row, and has passed the row */
-	NO_VECTOR = 64,		/* what it has instead is none that any Chroma
+	NO_VECTOR = 32,		/* what it has instead is none that any Chroma
 				 * can take */
 };
 
@@ -243,7 +243,6 @@ coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
 	const struct db_value *id = &row->col[WAL_ID];
 	const struct db_value *vector = &row->col[WAL_VECTOR];
 	uint32_t internal;
-	int64_t numbered;
 	struct fact f = {
 		.what = ROW,
 		.flags = goes ? GOES : 0,
@@ -267,10 +266,6 @@ coverage_row(struct coverage *cv, const struct wal_row *row, bool goes,
 	if (id->type == DB_TEXT &&
 	    elements_find(&cc->elements, id->bytes, &internal)) {
 		f.flags |= INDEXED;
-		numbered = elements_seq_id(&cc->elements, id->bytes);
-		if (numbered > 0 && numbered < f.seq_id &&
-		    f.seq_id <= (int64_t)cc->col->vector.seq_id)
-			f.flags |= OVERTAKEN;
 		if (vector->type == DB_BLOB && vector->bytes.len % 4 == 0 &&
 		    elements_holds(&cc->elements, internal,
 		    (const uint8_t *)vector->bytes.p, vector->bytes.len / 4))
@@ -307,36 +302,77 @@ fail(struct life *l, enum coverage_reason r, const struct fact *where)
 	l->where = *where;
 }
 
-/* An ADD of which the log does not say whether its id was live then.  The
- * record knows: an ADD without effect did not touch it.  Where a later row
- * did, its birth tells, if it was born in an earlier second; and Python's
- * pickle, which numbers the vectors. */
-static bool
-add_had_effect(const struct life *l, const struct fact *f)
+/* Whether a record was there before the row of this number: 1, 0 if that cannot
+ * be told, -1 with *e set.  A record gets a number above all others (id), and
+ * the rows of a segment are applied in their order.  So it is older than each
+ * record of its segment with a higher one, and that is not younger than the
+ * last row that touched it. */
+static int
+born_before(struct coverage *cv, const struct fact *record, int64_t seq_id,
+    struct err *e)
 {
-	if (f->flags & OVERTAKEN)
-		return false;
-	if (!l->record || l->record_seq_id < 0)
-		return true;
-	if (l->record_seq_id <= f->seq_id)
-		return l->record_seq_id == f->seq_id;
-	return l->record_at == INT64_MIN || f->at == INT64_MIN ||
-	    l->record_at >= f->at;
+	const struct collection *col = cv->of[record->col].col;
+	struct db_stmt st;
+	char hex[17];
+	int got;
+
+	if (seq_id < 0)
+		return 0;
+	snprintf(hex, sizeof(hex), "%016" PRIX64, (uint64_t)seq_id);
+	/* the + keeps it from reading the whole segment */
+	if (db_prepare(cv->db, &st, "SELECT 1 FROM embeddings WHERE id > ?1 "
+	    "AND +segment_id = ?2 AND (typeof(seq_id) = 'integer' AND "
+	    "seq_id < ?3 OR typeof(seq_id) = 'blob' AND length(seq_id) = 8 "
+	    "AND hex(seq_id) < ?4) LIMIT 1", e) < 0)
+		return -1;
+	db_bind_i64(&st, 1, record->rowid);
+	db_bind_text(&st, 2, slice_str(col->metadata_segment));
+	db_bind_i64(&st, 3, seq_id);
+	db_bind_text(&st, 4, slice_str(hex));
+	got = db_step(&st, e);
+	db_finish(&st);
+	return got;
 }
 
-static void
-apply(struct life *l, const struct fact *f)
+/* An ADD of which the log does not say whether its id was live then; -1 with
+ * *e set.  The record knows: an ADD without effect did not touch it.  Where a
+ * later row did, its birth tells, if it was born in an earlier second, or
+ * before another record that is older than the ADD.  (What the index has does
+ * not tell: Chroma loses vectors that are deleted and added again, and the row
+ * is then the only copy.) */
+static int
+add_had_effect(struct coverage *cv, const struct life *l,
+    const struct fact *f, struct err *e)
 {
-	bool effective = false;
+	int born;
+
+	if (!l->record || l->record_seq_id < 0)
+		return 1;
+	if (l->record_seq_id <= f->seq_id)
+		return l->record_seq_id == f->seq_id;
+	if (l->record_at != INT64_MIN && f->at != INT64_MIN &&
+	    l->record_at < f->at)
+		return 0;
+	born = born_before(cv, &l->first, f->seq_id, e);
+	return born < 0 ? -1 : !born;
+}
+
+static int
+apply(struct coverage *cv, struct life *l, const struct fact *f,
+    struct err *e)
+{
+	int effective = 0;
 
 	switch (f->operation) {
 	case OPERATION_ADD:
-		effective = l->exists == ABSENT ||
-		    (l->exists == UNKNOWN && add_had_effect(l, f));
+		effective = l->exists == UNKNOWN ?
+		    add_had_effect(cv, l, f, e) : l->exists == ABSENT;
+		if (effective < 0)
+			return -1;
 		l->exists = LIVE;
 		break;
 	case OPERATION_UPSERT:
-		effective = true;
+		effective = 1;
 		l->exists = LIVE;
 		break;
 	case OPERATION_UPDATE:
@@ -357,6 +393,7 @@ apply(struct life *l, const struct fact *f)
 		l->has_vector = true;
 		l->vector = *f;
 	}
+	return 0;
 }
 
 /* Everything up to M has been replayed: the records must say the same. */
@@ -376,8 +413,9 @@ settle(struct life *l, const struct fact *f)
 	l->exists = l->record ? LIVE : ABSENT;
 }
 
-static void
-take_fact(struct life *l, const struct fact *f, int64_t metadata_seq_id)
+static int
+take_fact(struct coverage *cv, struct life *l, const struct fact *f,
+    int64_t metadata_seq_id, struct err *e)
 {
 	if (!l->any) {
 		*l = (struct life){ .first = *f, .any = true };
@@ -389,7 +427,7 @@ take_fact(struct life *l, const struct fact *f, int64_t metadata_seq_id)
 	}
 	l->indexed = f->flags & INDEXED;
 	if (f->what == RECORD)
-		return;
+		return 0;
 	if (f->flags & GOES && f->flags & ODD)
 		fail(l, COVERAGE_ROW, f);
 	if (f->flags & GOES && l->older_stays)
@@ -397,7 +435,7 @@ take_fact(struct life *l, const struct fact *f, int64_t metadata_seq_id)
 	l->older_stays |= !(f->flags & GOES);
 	if (f->seq_id > metadata_seq_id)
 		settle(l, f);
-	apply(l, f);
+	return apply(cv, l, f, e);
 }
 
 /* The id is over. */
@@ -443,8 +481,9 @@ coverage_judge(struct coverage *cv, struct err *e)
 		    l.first.id.a != f->id.a || l.first.id.b != f->id.b) &&
 		    finish(cv, &l, e) < 0)
 			return -1;
-		take_fact(&l, f, m->source == WATERMARK_NONE ? -1 :
-		    (int64_t)m->seq_id);
+		if (take_fact(cv, &l, f, m->source == WATERMARK_NONE ? -1 :
+		    (int64_t)m->seq_id, e) < 0)
+			return -1;
 	}
 	if (got < 0 || finish(cv, &l, e) < 0)
 		return -1;

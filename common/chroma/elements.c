@@ -614,12 +614,8 @@ check_inverse(struct elements *el, struct err *e)
 	uint8_t *seen = calloc(2, to->n / 8 + 1), *numbered;
 	size_t i, at, matched = 0, unnumbered = to->n;
 
-	if (k->class_form)
-		el->seq_id = calloc(to->n + 1, sizeof(*el->seq_id));
-	if (!seen || (k->class_form && !el->seq_id)) {
-		free(seen);
+	if (!seen)
 		return err_nomem(e);
-	}
 	numbered = seen + (to->n / 8 + 1);
 	for (i = 0; i < from->n; i++) {
 		at = number_of(el, from->pair[i].id);
@@ -640,11 +636,7 @@ check_inverse(struct elements *el, struct err *e)
 	}
 	for (i = 0; i < k->id_to_seq_id.n; i++) {
 		at = number_of(el, k->id_to_seq_id.pair[i].id);
-		if (at == SIZE_MAX || test_and_set(numbered, at))
-			continue;
-		unnumbered--;
-		if (el->seq_id)
-			el->seq_id[at] = k->id_to_seq_id.pair[i].number;
+		unnumbered -= at != SIZE_MAX && !test_and_set(numbered, at);
 	}
 	if (k->class_form && unnumbered)
 		fault(el, INDEX_PICKLE, "%zu ids are not in id_to_seq_id: "
@@ -831,11 +823,9 @@ elements_close(struct elements *el)
 	free(el->by_label);
 	free(el->label);
 	free(el->taken);
-	free(el->seq_id);
 	el->by_id = el->by_label = NULL;
 	el->label = NULL;
 	el->taken = NULL;
-	el->seq_id = NULL;
 	pickle_release(&el->pickle);
 	free(el->bytes);
 	el->bytes = NULL;
@@ -857,12 +847,4 @@ elements_find(const struct elements *el, struct slice id, uint32_t *internal)
 		return false;
 	*internal = slot - 1;
 	return true;
-}
-
-int64_t
-elements_seq_id(const struct elements *el, struct slice id)
-{
-	size_t at = el->seq_id ? number_of(el, id) : SIZE_MAX;
-
-	return at == SIZE_MAX ? 0 : el->seq_id[at];
 }

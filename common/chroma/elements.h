@@ -87,7 +87,6 @@ struct elements {
 	uint64_t *label;		/* by internal id */
 	uint8_t *taken;			/* bits: deleted, or an id's */
 	uint64_t id_mask, label_mask, seed[2];
-	int64_t *seq_id;		/* by number in id_to_label, or NULL */
 };
 
 /* Open and check the index of a segment.  dimension: of its collection, -1:
@@ -116,10 +115,5 @@ bool elements_find(const struct elements *el, struct slice id,
  * nothing is equal. */
 bool elements_holds(const struct elements *el, uint32_t internal,
     const uint8_t *vector, uint64_t dim);
-
-/* The seq_id of the last row of the log that gave the id its vector in a pickle
- * that Python wrote (Chroma 1.x carries the numbers on and does not renew
- * them); 0: not known. */
-int64_t elements_seq_id(const struct elements *el, struct slice id);
 
 #endif

@@ -43,12 +43,14 @@ obstacle(const struct catalog *c, const struct collection *col)
 	if (col->vector_segment && (!col->vector_type ||
 	    strcmp(col->vector_type, VECTOR_TYPE) != 0))
 		return "its vector segment is of a type that keeps no files";
-	/* the log was emptied by another tool: Chroma takes what was written
-	 * since then for applied, and never applies it */
+	/* Another tool has emptied the log, or Chroma up to 0.5.5 was killed
+	 * when it had persisted an index and not yet committed the rows: it
+	 * takes what it writes under these numbers for applied. */
 	if (col->metadata.seq_id > c->newest || col->vector.seq_id > c->newest)
 		return "a watermark above the newest row of the log, which "
-		    "must have been emptied: what was written since then was "
-		    "never applied, and the log has the only copy";
+		    "was emptied, or Chroma was killed while it wrote: it "
+		    "never applies the rows up to that mark that are new, and "
+		    "the log has the only copy";
 	return NULL;
 }
 

@@ -65,7 +65,7 @@ class History(Operations):
         unclear = self.unclear[where[2]]
         for i in ids:
             if what == "add" and i in self.model.collections[tuple(where)]:
-                unclear[i] = "added"
+                unclear.setdefault(i, "added")
             elif what == "update" and not vectors:
                 if i in unclear:
                     unclear[i] = "unclear"
