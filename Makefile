@@ -42,15 +42,15 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
-	spill spool hash sha256
-stream := zio in out json record fold frame stream
+	spill spool hash sha256 glob
+stream := zio in out json record fold frame stream latest
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_fold t_frame t_hash \
+UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_fold t_frame t_glob t_hash \
 	t_index t_json t_num t_pages t_params t_pickle t_record t_select t_sha256 t_spill t_spool \
 	t_stream t_utf8 t_wal t_when
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \

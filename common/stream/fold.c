@@ -46,6 +46,7 @@ void
 fold_reset(struct fold *f)
 {
 	f->before.there = f->state.there = f->born = false;
+	f->before.last = f->state.last = UINT64_MAX;
 }
 
 /* ---- objects ---- */
