@@ -138,6 +138,19 @@ is_object(struct slice val)
 	return *val.p == '{';
 }
 
+/* Without the white space around it. */
+static struct slice
+trimmed(struct slice s)
+{
+	static const char space[] = " \t\r\n";
+
+	while (s.len && memchr(space, *s.p, 4))
+		s = slice_of(s.p + 1, s.len - 1);
+	while (s.len && memchr(space, s.p[s.len - 1], 4))
+		s.len--;
+	return s;
+}
+
 /* Key and value of an object that has exactly one member.  What the object
  * is to be is said in the messages. */
 static int
@@ -157,8 +170,9 @@ one_member(struct parser *p, struct slice text, const char *what,
 	if (r < 0)
 		return -1;
 	if (r == 0)
-		return refuse(p, text.p, "%s has no member: it wants exactly "
-		    "one; to select everything, leave the filter out", what);
+		return refuse(p, text.p, "%s has no member, but wants exactly "
+		    "one%s", what, text.p == trimmed(p->json).p ?
+		    "; to select everything, leave the filter out" : "");
 	r = json_next(&it, &k, &v);
 	if (r < 0)
 		return -1;
@@ -283,7 +297,8 @@ scalar_of(struct parser *p, struct slice op, struct slice val,
 		return number_of(p, val, false, to);
 	case TYPE_ARRAY:
 		return refuse(p, val.p, "%.*s takes one value, not a list; "
-		    "for one of several there is \"$in\"", SHOWN(op));
+		    "several are joined with \"$or\", or \"$in\" where they "
+		    "are to be equal", SHOWN(op));
 	default:
 		return refuse(p, val.p, "%.*s takes a string, a number, true "
 		    "or false, not %.*s%s", SHOWN(op), SHOWN(val),
@@ -762,6 +777,34 @@ find_slot(struct where *w, struct slice key)
 	return NULL;
 }
 
+/* JSON that is none, in the words of who wrote it as Python has it. */
+static int
+not_json(struct slice json, struct err *e)
+{
+	static const struct {
+		const char *text, *say;
+	} python[] = {
+		{ "'", "strings of JSON stand in double quotes" },
+		{ "True", "JSON writes true" },
+		{ "False", "JSON writes false" },
+		{ "None", "JSON writes null, which Chroma does not filter by" },
+		{ "NaN", "Chroma does not filter by NaN" },
+		{ "Infinity", "Chroma does not filter by infinity" },
+	};
+	size_t at, n, i;
+
+	e->status = STATUS_USAGE;
+	if (sscanf(e->msg, "byte %zu:", &at) != 1 || at == 0 || at > json.len)
+		return -1;
+	for (i = 0; i < sizeof(python) / sizeof(*python); i++) {
+		n = strlen(python[i].text);
+		if (json.len - (at - 1) >= n &&
+		    memcmp(json.p + at - 1, python[i].text, n) == 0)
+			return err_usage(e, "byte %zu: %s", at, python[i].say);
+	}
+	return -1;
+}
+
 int
 where_parse(struct where **to, struct slice json, enum where_kind kind,
     struct err *e)
@@ -776,16 +819,10 @@ where_parse(struct where **to, struct slice json, enum where_kind kind,
 	if (!utf8_valid(json.p, json.len)) {
 		r = err_usage(e, "the filter is not UTF-8");
 	} else if (json_compact(json, &w->scratch, e) < 0) {
-		e->status = STATUS_USAGE;
-		r = -1;
+		r = buf_ok(&w->scratch) ? not_json(json, e) : err_nomem(e);
 	} else {
-		while (json.len && strchr(" \t\r\n", *json.p))
-			json = slice_of(json.p + 1, json.len - 1);
-		while (json.len && strchr(" \t\r\n", json.p[json.len - 1]))
-			json.len--;
-		r = kind == WHERE_METADATA ?
-		    metadata_clause(&p, json, &w->root) :
-		    document_clause(&p, json, &w->root);
+		r = (kind == WHERE_METADATA ? metadata_clause :
+		    document_clause)(&p, trimmed(json), &w->root);
 	}
 	if (r == 0)
 		r = make_slots(w, e);
