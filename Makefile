@@ -41,22 +41,23 @@ PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream chroma prog
-base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
-	spill spool hash sha256 glob
-stream := zio in out json record fold frame stream latest
+base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
+	file spill spool hash textset sha256 glob
+stream := zio in out json record fold where frame stream latest redact
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge
+	pages rewrite reclaim purge pick
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_fold t_frame t_glob t_hash \
-	t_index t_json t_num t_pages t_params t_pickle t_record t_select t_sha256 t_spill t_spool \
-	t_stream t_utf8 t_wal t_when
+UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
+	t_fold t_frame t_glob t_hash t_index t_json t_num t_pages t_params \
+	t_pickle t_record t_select t_sha256 t_spill t_spool t_stream t_textset \
+	t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_stream
 BENCH  := bench_f32
-TOOLS  := faultio.so holdopen
+TOOLS  := faultio.so holdopen wherecheck
 
 opt.release := -O2
 opt.debug   := -O0
@@ -134,7 +135,7 @@ $(lib): $(objs)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(bins) $(units) $(benches): $b/%: $b/obj/%.o $(lib)
+$(bins) $(units) $(benches) $b/tests/tools/wherecheck: $b/%: $b/obj/%.o $(lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)

@@ -115,7 +115,8 @@ scalar(struct json_iter *c)
 
 	while (c->p < c->end && ((*c->p >= '0' && *c->p <= '9') ||
 	    (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '.' ||
-	    *c->p == '+' || *c->p == 'E'))
+	    *c->p == '+' || *c->p == 'E' ||
+	    (c->nonfinite && (*c->p == 'N' || *c->p == 'I'))))
 		c->p++;
 	return c->p == first ? bad(c, "expected a value") : 0;
 }
@@ -209,7 +210,8 @@ value(struct json_iter *c, int depth)
 int
 json_object(struct json_iter *it, struct slice text, struct err *e)
 {
-	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1 };
+	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1,
+	    false };
 	space(it);
 	return take(it, '{') ? 0 : bad(it, "expected '{'");
 }
@@ -243,7 +245,8 @@ json_next(struct json_iter *it, struct slice *key, struct slice *val)
 int
 json_array(struct json_iter *it, struct slice text, struct err *e)
 {
-	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1 };
+	*it = (struct json_iter){ text.p, text.p, text.p + text.len, e, 0, 1,
+	    false };
 	space(it);
 	return take(it, '[') ? 0 : bad(it, "expected '['");
 }
@@ -380,7 +383,8 @@ json_string(struct slice val, struct buf *out)
 int
 json_floats(struct slice val, struct buf *out, struct err *e)
 {
-	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0 };
+	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0,
+	    false };
 	size_t n = 0;
 	uint32_t bits;
 	int r;
@@ -539,7 +543,8 @@ compact(struct json_iter *c, struct buf *out, struct buf *scratch, int depth)
 int
 json_compact(struct slice val, struct buf *out, struct err *e)
 {
-	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0 };
+	struct json_iter c = { val.p, val.p, val.p + val.len, e, 0, 0,
+	    false };
 	struct buf scratch = { 0 };
 	int r = compact(&c, out, &scratch, 0);
 

@@ -29,6 +29,9 @@ struct json_iter {
 	struct err *e;
 	int members;
 	int depth;		/* of the members; nesting counts from there */
+	bool nonfinite;		/* the caller may set it: NaN, Infinity and
+				 * -Infinity, as Python writes them, are
+				 * values too */
 };
 
 /* The text is one object and nothing else but white space around it; *it then

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pick.c - which records of a stream are asked for. */
+#include "chroma/pick.h"
+
+#include "base/buf.h"
+#include "base/glob.h"
+#include "base/utf8.h"
+#include "base/when.h"
+#include "chroma/select.h"
+#include "stream/in.h"
+#include "stream/json.h"
+
+#define NAMES (FIELD_TENANT | FIELD_DATABASE | FIELD_COLLECTION | \
+	FIELD_COLLECTION_ID)
+
+static unsigned
+where_fields(const struct where *w)
+{
+	if (!w)
+		return 0;
+	return FIELD_OPERATION |
+	    (where_needs_metadata(w) ? FIELD_METADATA : 0u) |
+	    (where_needs_document(w) ? FIELD_DOCUMENT : 0u) |
+	    (where_needs_uri(w) ? FIELD_URI : 0u);
+}
+
+unsigned
+pick_fields(const struct pick *p, int which)
+{
+	unsigned fields = 0;
+
+	if (which & PICK_RANGE)
+		fields |= (p->ranged ? FIELD_SEQ_ID : 0u) |
+		    (p->timed ? FIELD_CREATED_AT : 0u);
+	if (which & PICK_REST)
+		fields |= (p->operations ? FIELD_OPERATION : 0u) |
+		    (p->n_only || p->n_skip ? NAMES : 0u) |
+		    (p->by_id ? FIELD_ID : 0u) | where_fields(p->where) |
+		    where_fields(p->where_document);
+	return fields;
+}
+
+static bool
+in_range(const struct pick *p, const struct record *r)
+{
+	int64_t ms;
+
+	if (p->ranged && (!(r->has & FIELD_SEQ_ID) || r->seq_id < p->from ||
+	    r->seq_id > p->to))
+		return false;
+	return !p->timed || (r->has & FIELD_CREATED_AT &&
+	    when_parse(r->created_at.p, r->created_at.len, &ms) == 0 &&
+	    ms >= p->since && ms < p->until);
+}
+
+static bool
+listed(const char *const *word, size_t n, const struct record *r)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (select_matches(word[i], r->collection_id, r->tenant,
+		    r->database, r->collection))
+			return true;
+	return false;
+}
+
+static bool
+named(const struct pick *p, const struct record *r)
+{
+	size_t i;
+
+	if (!(r->has & FIELD_ID))
+		return false;
+	if (textset_has(&p->ids, r->id))
+		return true;
+	for (i = 0; i < p->n_glob; i++)
+		if (glob_matches(slice_str(p->glob[i]), r->id))
+			return true;
+	return false;
+}
+
+static bool
+cheap(const struct pick *p, const struct record *r)
+{
+	if (p->operations && (r->operation == OPERATION_NONE ||
+	    !(p->operations & 1u << r->operation)))
+		return false;
+	if (p->n_only && !listed(p->only, p->n_only, r))
+		return false;
+	if (p->n_skip && listed(p->skip, p->n_skip, r))
+		return false;
+	return !p->by_id || named(p, r);
+}
+
+static int
+passes(struct where *w, const struct record *r, struct err *e)
+{
+	struct where_record what = {
+		.document = r->has & FIELD_DOCUMENT ? r->document :
+		    (struct slice){ NULL, 0 },
+		.uri = r->has & FIELD_URI ? r->uri :
+		    (struct slice){ NULL, 0 },
+		.stored = r->type != RECORD_WAL,
+	};
+
+	if (!w || r->operation == OPERATION_DELETE)
+		return 1;
+	if (r->has & FIELD_METADATA && !slice_is(r->metadata, "null"))
+		what.metadata = r->metadata;
+	return where_test(w, &what, e);
+}
+
+int
+pick_test(struct pick *p, int which, const struct record *r, struct err *e)
+{
+	int got = 1;
+
+	if (which & PICK_RANGE)
+		got = in_range(p, r);
+	if (which & PICK_REST) {
+		if (got > 0)
+			got = cheap(p, r);
+		if (got > 0)
+			got = passes(p->where, r, e);
+		if (got > 0)
+			got = passes(p->where_document, r, e);
+		if (p->invert && got >= 0)
+			got = !got;
+	}
+	return got;
+}
+
+/* ---- ids in a file ---- */
+
+/* The id in a line of JSON. */
+static int
+id_in(struct slice line, struct buf *id, struct err *e)
+{
+	static const char *const key[] = { "id" };
+	struct slice val[1];
+
+	buf_reset(id);
+	if (!utf8_valid(line.p, line.len))
+		return err_data(e, "not UTF-8");
+	if (json_members(line, key, val, 1, e) < 0)
+		return -1;
+	if (json_string(val[0], id) < 0)
+		return err_data(e, "no \"id\" that is a string");
+	return buf_ok(id) ? 0 : err_nomem(e);
+}
+
+static int
+add_lines(struct pick *p, struct in *in, struct err *e)
+{
+	struct buf id = { 0 };
+	const char *text;
+	size_t len;
+	bool json = false;
+	int got;
+
+	while ((got = in_line(in, &text, &len, e)) > 0) {
+		struct slice line = slice_of(text, len);
+
+		if (in->lineno == 1)
+			json = len > 0 && text[0] == '{';
+		if (json && id_in(line, &id, e) < 0) {
+			got = err_at(e, in->name, in->lineno);
+			break;
+		}
+		if (textset_add(&p->ids, json ? buf_slice(&id) : line,
+		    e) < 0) {
+			got = -1;
+			break;
+		}
+	}
+	buf_release(&id);
+	return got;
+}
+
+int
+pick_ids_from(struct pick *p, const char *path, struct err *e)
+{
+	struct in in;
+	int r;
+
+	p->by_id = true;
+	if (in_open(&in, path, e) < 0)
+		return -1;
+	r = add_lines(p, &in, e);
+	in_close(&in);
+	return r;
+}
+
+void
+pick_release(struct pick *p)
+{
+	textset_release(&p->ids);
+	where_free(p->where);
+	where_free(p->where_document);
+}
