@@ -313,7 +313,7 @@ begin(struct reclaim_job *j, struct err *e)
 	if (r <= 0)
 		return r;
 	j->begun = true;
-	return rewrite_start(&j->rewrite, c->pd.real, c->pd.file, j->path, fd,
+	return rewrite_start(&j->rewrite, c->pd.real, &c->pd.db, j->path, fd,
 	    e) < 0 ? -1 : 1;
 }
 

@@ -502,6 +502,10 @@ for how in rewrite vacuum none; do
 	    INSERT INTO \"a \"\"b\"\"\" (x) VALUES (1), (NULL), ('text'), (x'00');
 	    CREATE TABLE holes (x); INSERT INTO holes (rowid, x) VALUES (5, 1),
 	    (900, 2), (-3, 3);
+	    CREATE TABLE keyed (k INTEGER PRIMARY KEY, x UNIQUE,
+	    z AS (x || 'z'), s AS (k + 1) STORED);
+	    INSERT INTO keyed (k, x) VALUES (3, 'a'), (7, 'b');
+	    ALTER TABLE embeddings_queue ADD COLUMN bytes AS (length(vector));
 	    CREATE TABLE flat (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
 	    INSERT INTO flat VALUES ('b', 1), ('a', 2);
 	    CREATE TABLE counted (k INTEGER PRIMARY KEY AUTOINCREMENT, v);
@@ -546,6 +550,21 @@ for how in rewrite vacuum none; do
 	change d "INSERT INTO maintenance_log (operation, timestamp)
 	    VALUES ('x', 'y')"
 	ok "$t: triggers are there" [ "$(q d 'SELECT what FROM ran')" = maintenance ]
+done
+
+# a database in UTF-16, which SQLite attaches to no other
+for how in rewrite vacuum none auto; do
+	fresh
+	sqlite3 d/chroma.sqlite3 .dump >dump
+	rm d/chroma.sqlite3
+	{ echo "PRAGMA encoding = 'UTF-16be';"; cat dump; } |
+	    sqlite3 d/chroma.sqlite3
+	prepare all
+	run chroma-walprune --reclaim=$how d all
+	t="UTF-16, $how"
+	status_is "$t: status" 0
+	as_before "$t"
+	ok "$t: it still is" [ "$(q d 'PRAGMA encoding')" = UTF-16be ]
 done
 
 done_testing
