@@ -243,6 +243,28 @@ keep_copy(struct db *db, const char *path, struct err *e)
 #define MAINTENANCE "INSERT INTO main.maintenance_log " \
 	"(operation, timestamp) VALUES ('prune', CURRENT_TIMESTAMP)"
 
+/* A COMMIT failed, *e says how, and was rolled back.  If SQLite could not tell
+ * the disk of either, the rows can be gone all the same: then the old file is
+ * kept. */
+static void
+undone(struct db *db, const struct prune *p, const char *backup,
+    struct err *e)
+{
+	const struct err why = *e;
+	int64_t rows = -1;
+
+	if (db_int(db, "SELECT count(*) FROM embeddings_queue", &rows, e) == 0 &&
+	    (uint64_t)rows == p->rows) {
+		*e = why;
+		if (backup)
+			unlink(backup);
+		return;
+	}
+	err_fail(e, "%.300s; whether the rows are gone is not certain: see to "
+	    "the disk, and run again%s%.300s", why.msg, backup ?
+	    "; the old file is kept as " : "", backup ? backup : "");
+}
+
 static int
 in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
     const struct reclaim_options *o, struct err *e)
@@ -253,9 +275,9 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 
 	if (o->backup && keep_copy(db, o->backup, e) < 0)
 		return -1;
-	if (db_map(db, false, e) < 0 || db_exec(db, "BEGIN IMMEDIATE", e) < 0)
-		return -1;
-	r = delete_rows(db, p, e);
+	r = db_map(db, false, e) < 0 ? -1 : db_exec(db, "BEGIN IMMEDIATE", e);
+	if (r == 0)
+		r = delete_rows(db, p, e);
 	if (r == 0 && o->maintenance_log)
 		r = db_exec(db, MAINTENANCE, e);
 	if (r == 0)
@@ -264,8 +286,7 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 		r = db_exec(db, "COMMIT", e);
 	if (r < 0) {
 		(void)!db_exec(db, "ROLLBACK", &ignored);
-		if (o->backup)
-			unlink(o->backup);
+		undone(db, p, o->backup, e);
 		return -1;
 	}
 	if (rp->how == RECLAIM_VACUUM && db_exec(db, "VACUUM", &why) < 0)

@@ -31,4 +31,24 @@ for how in rewrite vacuum none; do
 	fi
 done
 
+# where SQLite cannot say whether the rows are gone, nor can we; the backup stays
+chroma-walexport -q --prunable 1.5.9-nopurge/db >stream
+rows() { sqlite3 "$1/chroma.sqlite3" 'SELECT count(*) FROM embeddings_queue'; }
+all=$(rows 1.5.9-nopurge/db)
+uncertain=0
+for n in 1 2 3 4 5 6; do
+	rm -rf d bak
+	cp -a 1.5.9-nopurge/db d
+	run strace -f -o /dev/null -e inject=fdatasync:error=EIO:when=$n \
+	    chroma-walprune --reclaim=none --backup=bak d stream
+	case $status,$(rows d),$(ls bak 2>&1),$(cat err) in
+	0,56,bak, | 4,$all,ls*,*"I/O error") good=true ;;
+	4,56,bak,*"I/O error; whether the rows are gone is not certain: see to the disk, and run again; the old file is kept as bak")
+		good=true uncertain=1 ;;
+	*) good=false ;;
+	esac
+	ok "--backup, fdatasync $n fails: kept while rows may be gone" $good
+done
+ok '--backup: one of them was the uncertain one' [ $uncertain = 1 ]
+
 done_testing
