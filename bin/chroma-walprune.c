@@ -345,8 +345,11 @@ run(const struct config *cf, int *status, struct err *e)
 		claim_close(&j.claim);
 	else
 		persist_close(&j.reading);
-	if (r < 0 || cf->quiet)
+	if (r < 0 || cf->quiet) {
+		buf_release(&receipt.buf);
+		buf_release(&text);
 		return r;
+	}
 	r = cf->text ? receipt_print_text(&text, e) :
 	    receipt_print(&receipt, e);
 	return r < 0 && j.changed ? err_in(e, "the rows are gone, but not all "

@@ -225,8 +225,6 @@ copy_between(struct db_stmt *st, int64_t from, int64_t to, struct err *e)
 {
 	int got;
 
-	if (from > to)
-		return 0;
 	db_bind_i64(st, 1, from);
 	db_bind_i64(st, 2, to);
 	got = db_step(st, e);
@@ -265,7 +263,9 @@ copy_log(struct db *db, struct prune *p, struct err *e)
 	if (prune_rewind(p, e) < 0 || prepare_log(db, &st, e) < 0)
 		return -1;
 	while ((got = prune_next(p, &r, e)) > 0) {
-		if (copy_between(&st, next, r.from - 1, e) < 0) {
+		/* (there is no number below INT64_MIN) */
+		if (r.from > next &&
+		    copy_between(&st, next, r.from - 1, e) < 0) {
 			got = -1;
 			break;
 		}

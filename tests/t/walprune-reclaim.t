@@ -552,6 +552,23 @@ for how in rewrite vacuum none; do
 	ok "$t: triggers are there" [ "$(q d 'SELECT what FROM ran')" = maintenance ]
 done
 
+# numbers that no Chroma gives out
+for how in rewrite vacuum none; do
+	fresh
+	change d "INSERT INTO embeddings_queue (seq_id, operation, topic, id)
+	    SELECT n, 3, topic, 'nobody' || n FROM embeddings_queue, (SELECT
+	    -9223372036854775807 - 1 AS n UNION SELECT -5 UNION SELECT 0)
+	    WHERE seq_id = 162"
+	chroma-walexport -q --prunable d >low
+	run chroma-walprune --reclaim=$how d low
+	t="seq_ids below 1, $how"
+	status_is "$t: status" 0
+	q $base/db 'SELECT seq_id FROM embeddings_queue' |
+	    grep -vxF "$(jq '.seq_id // empty' all)" >want.log
+	q d 'SELECT seq_id FROM embeddings_queue' >log.after
+	same "$t: the log, but what went" want.log log.after
+done
+
 # a database in UTF-16, which SQLite attaches to no other
 for how in rewrite vacuum none auto; do
 	fresh
