@@ -297,6 +297,13 @@ ok 'refused, --audit: all that went is in the file' [ -z "$(chroma-walfilter -j 
     sort -n | comm -13 - gone)" ]
 rm -f audit*
 
+# an option and its argument in one word, as everywhere
+run chroma-prune -nc acme/wiki/docs "$base/db"
+cp out want.out
+run chroma-prune -nqcacme/wiki/docs "$base/db"
+status_is '-cNAME: status' 0
+same '-cNAME: as -c NAME' want.out out
+
 # ---- files to write ----
 
 # a variable that was never set must not mean: no audit file
