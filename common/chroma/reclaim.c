@@ -83,7 +83,7 @@ linkable(const char *dir, const char *other)
 {
 	struct stat a, b;
 
-	return stat(dir, &a) == 0 && stat(other, &b) == 0 &&
+	return dir && other && stat(dir, &a) == 0 && stat(other, &b) == 0 &&
 	    a.st_dev == b.st_dev;
 }
 
