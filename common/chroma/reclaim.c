@@ -305,14 +305,15 @@ put_in_place(struct claim *c, const char *path, const char *backup,
 {
 	char *dir = directory_of(c->pd.real);
 	char *backup_dir = backup ? directory_of(backup) : NULL;
-	bool copy = false;
+	bool copy = backup_dir && !linkable(dir, backup_dir);
 	int r = 0;
 
-	if (!dir || (backup && !backup_dir))
-		r = err_nomem(e);
-	else
-		copy = backup && !linkable(dir, backup_dir);
-	if (r == 0 && copy)
+	if (!dir || (backup && !backup_dir)) {
+		free(dir);
+		free(backup_dir);
+		return err_nomem(e);
+	}
+	if (copy)
 		r = keep_copy(&c->pd.db, backup, e);
 	if (r == 0)
 		r = claim_look(c, e);

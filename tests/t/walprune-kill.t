@@ -62,8 +62,8 @@ undo() { # SAID INJECT...
 	status_is "undone$said: status" 4
 	sed -i 's/chromautils-[0-9]*/chromautils-PID/' err
 	printf 'chroma-walprune: d/chroma.sqlite3: fsync of its directory: Input/output error%s\n' \
-	    "$said" >said
-	err_is "undone$said: said" <said
+	    "$said" >said.want
+	err_is "undone$said: said" <said.want
 }
 undo '' -e inject=fsync:error=EIO:when=3
 ok 'undone: all rows' [ "$(rows d)" = "$all" ]
