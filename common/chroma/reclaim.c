@@ -42,6 +42,7 @@ sizes(struct db *db, uint64_t *page, uint64_t *pages, uint64_t *unused,
 struct need {
 	const char *dir;
 	uint64_t bytes;
+	bool backup;
 };
 
 /* Whether there is room in all of these places.  1, 0 and *e says where not,
@@ -58,9 +59,11 @@ room(const struct need *n, int count, const char *what, struct err *e)
 		if (have >= n[i].bytes)
 			continue;
 		err_fail(e, "%s needs %llu bytes in %s, which has %llu; free "
-		    "some, or choose another way with --reclaim (nothing was "
-		    "changed)", what, (unsigned long long)n[i].bytes,
-		    err_tail(n[i].dir), (unsigned long long)have);
+		    "some, or choose another %s (nothing was changed)",
+		    n[i].backup ? "the file of --backup" : what,
+		    (unsigned long long)n[i].bytes, err_tail(n[i].dir),
+		    (unsigned long long)have, n[i].backup ? "place for it" :
+		    "way with --reclaim");
 		return 0;
 	}
 	return 1;
@@ -98,19 +101,20 @@ needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
 
 	if (backup_dir && (how != RECLAIM_REWRITE || !linkable(dir,
 	    backup_dir)))
-		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK };
+		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK,
+		    true };
 
 	switch (how) {
 	case RECLAIM_REWRITE:
 		n[k++] = (struct need){ dir, rp->stay + rp->stay / 32 +
-		    SLACK };
+		    SLACK, false };
 		break;
 	case RECLAIM_VACUUM:
-		n[k++] = (struct need){ tmpdir, rp->stay + SLACK };
-		n[k++] = (struct need){ dir, rp->bytes + SLACK };
+		n[k++] = (struct need){ tmpdir, rp->stay + SLACK, false };
+		n[k++] = (struct need){ dir, rp->bytes + SLACK, false };
 		break;
 	default:
-		n[k++] = (struct need){ dir, going + SLACK };
+		n[k++] = (struct need){ dir, going + SLACK, false };
 		break;
 	}
 	return k;

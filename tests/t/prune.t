@@ -523,6 +523,8 @@ ok '--help: usage first' [ "$(head -1 out)" = 'usage: chroma-prune [options] DIR
 ok '--help: not wider than 80 columns' not grep -q '^.\{81\}' out
 run chroma-prune -V
 ok '-V' grep -qx 'chroma-prune (chromautils) [0-9.]*' out
+run chroma-prune d -n --
+status_is 'options after DIR' 0
 misused 'wants one DIR' chroma-prune -y
 misused 'wants one DIR' chroma-prune -y d d
 misused '--nope: unknown option' chroma-prune --nope d
