@@ -278,7 +278,10 @@ run_set(const struct config *cf, const char *dir, struct err *e)
 	json_purge(&r.w, "before", was);
 	json_purge(&r.w, "after", cf->purge);
 	json_close(&r.w, '}');
-	return receipt_print(&r, e);
+	if (receipt_print(&r, e) < 0)
+		return was == cf->purge ? -1 : err_in(e, "the setting is "
+		    "changed, but not all of the receipt was written");
+	return 0;
 }
 
 /* ---- */

@@ -167,6 +167,7 @@ struct job {
 	struct reclaim_options options;
 	struct reclaim_plan space;
 	struct reclaim_job work;
+	bool changed;
 };
 
 static int
@@ -216,13 +217,29 @@ plan(const struct config *cf, struct job *j, struct rowset *rs, struct err *e)
 	    j->prune.goes, j->prune.space, &j->options, e);
 }
 
+/* What we are to write must not be taken for a file of SQLite's, or swept. */
+static int
+check_names(const struct config *cf, const struct persist *pd, struct err *e)
+{
+	const char *const path[] = { cf->backup, cf->ids };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (path[i] && persist_reserved(pd, path[i]))
+			return err_usage(e, "%s: a name of files that belong "
+			    "to the database and are removed without asking; "
+			    "choose another", err_tail(path[i]));
+	return 0;
+}
+
 /* Make the plan.  A file in SQLite-WAL mode that is to be replaced leaves that
  * mode first, which lets others in for a moment: so once more. */
 static int
 prepare(const struct config *cf, struct job *j, struct rowset *rs,
     struct err *e)
 {
-	if (open_dir(cf, j, e) < 0 || plan(cf, j, rs, e) < 0)
+	if (open_dir(cf, j, e) < 0 || check_names(cf, j->pd, e) < 0 ||
+	    plan(cf, j, rs, e) < 0)
 		return -1;
 	if (cf->dry_run)
 		return persist_check(j->pd, e);
@@ -263,7 +280,7 @@ change(struct job *j, struct prunereport *pr, struct err *e)
 		return 0;
 	if (reclaim_run(&j->work, &j->prune, &j->space, e) < 0)
 		return -1;
-	pr->changed = true;
+	pr->changed = j->changed = true;
 	pr->bytes_after = stat(j->pd->real, &st) == 0 ?
 	    (uint64_t)st.st_size : 0;
 	return 0;
@@ -297,12 +314,12 @@ prune(const struct config *cf, struct job *j, struct rowset *rs,
 
 /* Better now than after a new file was written. */
 static int
-check_backup(const struct config *cf, struct err *e)
+check_new(const char *path, struct err *e)
 {
 	struct stat st;
 
-	return cf->backup && lstat(cf->backup, &st) == 0 ?
-	    err_usage(e, "%s exists", err_tail(cf->backup)) : 0;
+	return path && lstat(path, &st) == 0 ?
+	    err_usage(e, "%s exists", err_tail(path)) : 0;
 }
 
 static int
@@ -315,7 +332,8 @@ run(const struct config *cf, int *status, struct err *e)
 	int r;
 
 	receipt_start(&receipt);
-	if (check_backup(cf, e) < 0 || read_streams(cf, &rs, e) < 0)
+	if (check_new(cf->backup, e) < 0 || check_new(cf->ids, e) < 0 ||
+	    read_streams(cf, &rs, e) < 0)
 		return -1;
 	r = prune(cf, &j, &rs, &receipt, &text, e);
 	*status = j.prune.refused ? STATUS_NO : STATUS_OK;
@@ -327,10 +345,15 @@ run(const struct config *cf, int *status, struct err *e)
 		claim_close(&j.claim);
 	else
 		persist_close(&j.reading);
-	if (r < 0 || cf->quiet)
+	if (r < 0 || cf->quiet) {
+		buf_release(&receipt.buf);
+		buf_release(&text);
 		return r;
-	return cf->text ? receipt_print_text(&text, e) :
+	}
+	r = cf->text ? receipt_print_text(&text, e) :
 	    receipt_print(&receipt, e);
+	return r < 0 && j.changed ? err_in(e, "the rows are gone, but not all "
+	    "of the receipt was written") : r;
 }
 
 /* ---- the command line ---- */
@@ -345,6 +368,16 @@ take_reclaim(const char *arg)
 			return (enum reclaim)i;
 	prog_usage("--reclaim: '%s' is none of auto, none, vacuum, rewrite",
 	    arg);
+}
+
+/* The name of a file to write: often a variable in a script, which was never
+ * set. */
+static const char *
+take_file(const char *option, const char *arg)
+{
+	if (!*arg)
+		prog_usage("%s: needs the name of a file", option);
+	return arg;
 }
 
 static void
@@ -402,9 +435,11 @@ main(int argc, char *argv[])
 		case 'V': return prog_version();
 		case OPT_ALL_OR_NOTHING: cf.all_or_nothing = true; break;
 		case OPT_ASSUME_STOPPED: cf.assume_stopped = true; break;
-		case OPT_BACKUP: cf.backup = optarg; break;
+		case OPT_BACKUP:
+			cf.backup = take_file("--backup", optarg);
+			break;
 		case OPT_DEAD_TOPICS: cf.dead_topics = true; break;
-		case OPT_IDS: cf.ids = optarg; break;
+		case OPT_IDS: cf.ids = take_file("--ids", optarg); break;
 		case OPT_PROGRESS: cf.progress = PROGRESS_FORCED; break;
 		case OPT_RECLAIM: cf.reclaim = take_reclaim(optarg); break;
 		case OPT_SKIP: opt_add(&cf.skip, "--skip", optarg); break;

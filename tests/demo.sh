@@ -32,6 +32,11 @@ show 1 'chroma-walexport --prunable -b chroma | chroma-walfilter --count'
 say 'An audit file, complete or not at all, with its SHA-256 beside it'
 show 1 'chroma-export chroma audit.jsonl.zst'
 show 2 'ls -s --block-size=1 audit.*; sha256sum -c --quiet audit.jsonl.zst.sha256'
+say 'Shrink it: first the plan (without -n and -y, and a question)'
+show 30 'chroma-prune -n chroma'
+say 'What goes is kept in a file; what is deleted is what that file has'
+show 9 "chroma-prune -y --audit=went.jsonl.zst chroma | jq -c '[.wal_entries_purged, .storage_reduction, .reclaim]'"
+show 2 'chroma-walfilter --count went.jsonl.zst; chroma-prune -y chroma | jq .wal_entries_purged'
 say 'A stream that was cut short is never taken for a short stream'
 printf '$ %s\n' 'zstd -dcq audit.jsonl.zst | head -n 20 | chroma-walfilter --count'
 zstd -dcq audit.jsonl.zst 2>/dev/null | head -n 20 |

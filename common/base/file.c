@@ -17,7 +17,6 @@
 #include "base/buf.h"
 
 #define ACL "system.posix_acl_access"
-#define TMP_MARK ".chromautils-"
 
 ssize_t
 file_read(int fd, void *p, size_t n)
@@ -183,7 +182,7 @@ file_tmp_name(const char *name)
 {
 	char *tmp;
 
-	return asprintf(&tmp, ".%s%s%ld", name, TMP_MARK,
+	return asprintf(&tmp, ".%s%s%ld", name, FILE_TMP_MARK,
 	    (long)getpid()) < 0 ? NULL : tmp;
 }
 
@@ -204,8 +203,8 @@ file_sweep(int dirfd, const char *name)
 	while ((d = readdir(dir))) {
 		if (d->d_name[0] != '.' ||
 		    strncmp(d->d_name + 1, name, n) != 0 ||
-		    strncmp(d->d_name + 1 + n, TMP_MARK,
-		    strlen(TMP_MARK)) != 0)
+		    strncmp(d->d_name + 1 + n, FILE_TMP_MARK,
+		    strlen(FILE_TMP_MARK)) != 0)
 			continue;
 		fd = openat(dirfd, d->d_name, O_RDONLY | O_NOFOLLOW |
 		    O_NONBLOCK | O_CLOEXEC);

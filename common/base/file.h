@@ -45,6 +45,10 @@ ATTR_NODISCARD int file_like(int fd, int like, struct err *e);
  * dir.  0, or -1 with *e set. */
 ATTR_NODISCARD int file_room(const char *dir, uint64_t *bytes, struct err *e);
 
+/* How the names below begin, for a literal. */
+#define FILE_TMP_MARK ".chromautils-"
+#define FILE_TMP_HEAD(name) "." name FILE_TMP_MARK
+
 /* ".NAME.chromautils-PID": what a file is called until it gets the name name,
  * in the same directory.  The caller's to free; NULL: no memory. */
 char *file_tmp_name(const char *name);

@@ -599,6 +599,7 @@ swap_in(const struct claim *c, struct swap *s)
 	return 0;
 }
 
+/* 0; 1: done, but the disk does not confirm it; -1 with errno. */
 static int
 swap_back(const struct claim *c, const struct swap *s)
 {
@@ -607,7 +608,7 @@ swap_back(const struct claim *c, const struct swap *s)
 	    renameat2(c->realdir, c->tmp, c->realdir, s->name,
 	    RENAME_EXCHANGE);
 
-	return r < 0 || fsync(c->realdir) < 0 ? -1 : 0;
+	return r < 0 ? -1 : fsync(c->realdir) < 0;
 }
 
 /* What must hold before the names change places. */
@@ -720,16 +721,24 @@ static int
 undo(struct claim *c, const struct swap *s, struct err *e)
 {
 	const struct err why = *e;
+	const char *other = s->spare[0] ? s->spare : c->tmp;
+	int r = swap_back(c, s);
 
-	if (swap_back(c, s) == 0) {
+	if (r == 0) {
 		/* who waits for the new file must not write to it, once it
 		 * has no name: it finds no tables in it */
 		(void)!ftruncate(c->newfd, 0);
 		return -1;
 	}
-	err_system(e, "%.300s; and the old file, which is %s in its directory "
-	    "now, could not be put back", why.msg,
-	    s->spare[0] ? s->spare : c->tmp);
+	/* both are complete; after a power cut either may have the name */
+	if (r > 0)
+		err_fail(e, "%.300s; the old file is in its place again, but "
+		    "the disk did not confirm that: see to the disk",
+		    why.msg);
+	else
+		err_system(e, "%.300s; and the old file, which is %s in its "
+		    "directory now, could not be put back: move it away first, "
+		    "as the next run would remove it", why.msg, other);
 	e->status = STATUS_SYSTEM;
 	free(c->tmp);		/* never to be removed */
 	c->tmp = NULL;

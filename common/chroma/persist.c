@@ -131,6 +131,30 @@ persist_beside(const struct persist *pd, const char *suffix, struct stat *st)
 	return r == 0 || why != ENOENT;
 }
 
+bool
+persist_reserved(const struct persist *pd, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 :
+	    path, *own = strrchr(pd->real, '/') + 1;
+	size_t n = strlen(own), m = strlen(FILE_TMP_HEAD(PERSIST_FILE));
+	struct stat a, b;
+	char *dir, *real;
+	bool same;
+
+	if (strncmp(name, FILE_TMP_HEAD(PERSIST_FILE), m) != 0 &&
+	    (strncmp(name, own, n) != 0 || (strcmp(name + n, "-journal") != 0 &&
+	    strcmp(name + n, "-wal") != 0 && strcmp(name + n, "-shm") != 0)))
+		return false;
+	dir = slash ? strndup(path, (size_t)(name - path)) : strdup(".");
+	real = strndup(pd->real, (size_t)(own - pd->real));
+	/* where it cannot be told: yes */
+	same = !dir || !real || stat(dir, &a) < 0 || stat(real, &b) < 0 ||
+	    (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+	free(dir);
+	free(real);
+	return same;
+}
+
 /* The first bytes: is it SQLite at all, and in which mode?  Before SQLite has
  * it open: closing a descriptor drops every lock of the process on the file. */
 static int

@@ -64,6 +64,10 @@ ATTR_NODISCARD int persist_find(struct persist *pd, const char *path,
 bool persist_beside(const struct persist *pd, const char *suffix,
     struct stat *st);
 
+/* Whether path would be a file beside the database that SQLite, or a sweep of
+ * ours, takes for its own. */
+bool persist_reserved(const struct persist *pd, const char *path);
+
 /* Whether what was read is still what lies there: the file was not replaced
  * and, where it was read without locks, not changed.  0, or -1 with *e set
  * (STATUS_BUSY).  Call when all is read. */

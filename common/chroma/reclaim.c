@@ -42,6 +42,7 @@ sizes(struct db *db, uint64_t *page, uint64_t *pages, uint64_t *unused,
 struct need {
 	const char *dir;
 	uint64_t bytes;
+	bool backup;
 };
 
 /* Whether there is room in all of these places.  1, 0 and *e says where not,
@@ -58,9 +59,11 @@ room(const struct need *n, int count, const char *what, struct err *e)
 		if (have >= n[i].bytes)
 			continue;
 		err_fail(e, "%s needs %llu bytes in %s, which has %llu; free "
-		    "some, or choose another way with --reclaim (nothing was "
-		    "changed)", what, (unsigned long long)n[i].bytes,
-		    err_tail(n[i].dir), (unsigned long long)have);
+		    "some, or choose another %s (nothing was changed)",
+		    n[i].backup ? "the file of --backup" : what,
+		    (unsigned long long)n[i].bytes, err_tail(n[i].dir),
+		    (unsigned long long)have, n[i].backup ? "place for it" :
+		    "way with --reclaim");
 		return 0;
 	}
 	return 1;
@@ -84,7 +87,7 @@ linkable(const char *dir, const char *other)
 {
 	struct stat a, b;
 
-	return stat(dir, &a) == 0 && stat(other, &b) == 0 &&
+	return dir && other && stat(dir, &a) == 0 && stat(other, &b) == 0 &&
 	    a.st_dev == b.st_dev;
 }
 
@@ -98,19 +101,20 @@ needs(const struct reclaim_plan *rp, enum reclaim how, const char *dir,
 
 	if (backup_dir && (how != RECLAIM_REWRITE || !linkable(dir,
 	    backup_dir)))
-		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK };
+		n[k++] = (struct need){ backup_dir, rp->bytes + SLACK,
+		    true };
 
 	switch (how) {
 	case RECLAIM_REWRITE:
 		n[k++] = (struct need){ dir, rp->stay + rp->stay / 32 +
-		    SLACK };
+		    SLACK, false };
 		break;
 	case RECLAIM_VACUUM:
-		n[k++] = (struct need){ tmpdir, rp->stay + SLACK };
-		n[k++] = (struct need){ dir, rp->bytes + SLACK };
+		n[k++] = (struct need){ tmpdir, rp->stay + SLACK, false };
+		n[k++] = (struct need){ dir, rp->bytes + SLACK, false };
 		break;
 	default:
-		n[k++] = (struct need){ dir, going + SLACK };
+		n[k++] = (struct need){ dir, going + SLACK, false };
 		break;
 	}
 	return k;
@@ -244,6 +248,28 @@ keep_copy(struct db *db, const char *path, struct err *e)
 #define MAINTENANCE "INSERT INTO main.maintenance_log " \
 	"(operation, timestamp) VALUES ('prune', CURRENT_TIMESTAMP)"
 
+/* A COMMIT failed, *e says how, and was rolled back.  If SQLite could not tell
+ * the disk of either, the rows can be gone all the same: then the old file is
+ * kept. */
+static void
+undone(struct db *db, const struct prune *p, const char *backup,
+    struct err *e)
+{
+	const struct err why = *e;
+	int64_t rows = -1;
+
+	if (db_int(db, "SELECT count(*) FROM embeddings_queue", &rows, e) == 0 &&
+	    (uint64_t)rows == p->rows) {
+		*e = why;
+		if (backup)
+			unlink(backup);
+		return;
+	}
+	err_fail(e, "%.300s; whether the rows are gone is not certain: see to "
+	    "the disk, and run again%s%.300s", why.msg, backup ?
+	    "; the old file is kept as " : "", backup ? backup : "");
+}
+
 static int
 in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
     const struct reclaim_options *o, struct err *e)
@@ -254,9 +280,9 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 
 	if (o->backup && keep_copy(db, o->backup, e) < 0)
 		return -1;
-	if (db_map(db, false, e) < 0 || db_exec(db, "BEGIN IMMEDIATE", e) < 0)
-		return -1;
-	r = delete_rows(db, p, e);
+	r = db_map(db, false, e) < 0 ? -1 : db_exec(db, "BEGIN IMMEDIATE", e);
+	if (r == 0)
+		r = delete_rows(db, p, e);
 	if (r == 0 && o->maintenance_log)
 		r = db_exec(db, MAINTENANCE, e);
 	if (r == 0)
@@ -265,8 +291,7 @@ in_place(struct claim *c, struct prune *p, const struct reclaim_plan *rp,
 		r = db_exec(db, "COMMIT", e);
 	if (r < 0) {
 		(void)!db_exec(db, "ROLLBACK", &ignored);
-		if (o->backup)
-			unlink(o->backup);
+		undone(db, p, o->backup, e);
 		return -1;
 	}
 	if (rp->how == RECLAIM_VACUUM && db_exec(db, "VACUUM", &why) < 0)
@@ -324,7 +349,7 @@ begin(struct reclaim_job *j, struct err *e)
 	if (r <= 0)
 		return r;
 	j->begun = true;
-	return rewrite_start(&j->rewrite, c->pd.real, c->pd.file, j->path, fd,
+	return rewrite_start(&j->rewrite, c->pd.real, &c->pd.db, j->path, fd,
 	    e) < 0 ? -1 : 1;
 }
 

@@ -124,17 +124,14 @@ create(struct db *db, struct slice name, struct slice sql, void *arg,
 	return r;
 }
 
-/* Whether SQLite would number the rows of a table anew in a plain copy: it has
- * neither a key nor an index.  1, 0, -1 with *e set. */
+/* Whether a query has a row for the table ?1.  1, 0, -1 with *e set. */
 static int
-unkeyed(struct db *db, struct slice name, struct err *e)
+is_so(struct db *db, const char *sql, struct slice name, struct err *e)
 {
 	struct db_stmt st;
 	int got;
 
-	if (db_prepare(db, &st, "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "
-	    "pragma_index_list(?1, 'old')) AND NOT EXISTS (SELECT 1 FROM "
-	    "pragma_table_info(?1, 'old') WHERE pk > 0)", e) < 0)
+	if (db_prepare(db, &st, sql, e) < 0)
 		return -1;
 	db_bind_text(&st, 1, name);
 	got = db_step(&st, e);
@@ -142,23 +139,49 @@ unkeyed(struct db *db, struct slice name, struct err *e)
 	return got;
 }
 
-/* The columns of a table that can be given values, with a comma before each. */
+/* SQLite would number the rows anew in a plain copy: neither a key nor an
+ * index. */
+#define UNKEYED "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM " \
+	"pragma_index_list(?1, 'old')) AND NOT EXISTS (SELECT 1 FROM " \
+	"pragma_table_info(?1, 'old') WHERE pk > 0)"
+
+/* SELECT * gives columns that cannot be given values: generated ones. */
+#define GENERATED "SELECT 1 FROM pragma_table_xinfo(?1, 'old') " \
+	"WHERE hidden > 1 LIMIT 1"
+
+/* The columns of a table that can be given values, behind first, if any. */
 static int
-put_columns(struct db *db, struct slice name, struct buf *sql, struct err *e)
+put_columns(struct db *db, struct slice name, const char *first,
+    struct buf *sql, struct err *e)
 {
 	struct db_stmt st;
 	int got;
+
+	buf_adds(sql, first);
 
 	if (db_prepare(db, &st, "SELECT name FROM pragma_table_info(?1, 'old')",
 	    e) < 0)
 		return -1;
 	db_bind_text(&st, 1, name);
 	while ((got = db_step(&st, e)) > 0) {
-		buf_addc(sql, ',');
+		if (sql->len)
+			buf_addc(sql, ',');
 		put_name(sql, db_col_text(&st, 0));
 	}
 	db_finish(&st);
 	return got;
+}
+
+/* (COLUMNS) SELECT COLUMNS */
+static void
+put_copy(struct buf *sql, const struct buf *columns)
+{
+	buf_adds(sql, " (");
+	buf_add(sql, columns->p, columns->len);
+	buf_adds(sql, ") SELECT ");
+	buf_add(sql, columns->p, columns->len);
+	if (!buf_ok(columns))
+		sql->failed = true;
 }
 
 /* All rows of a table.  SQLite copies whole records, and the entries of its
@@ -169,32 +192,31 @@ copy_table(struct db *db, struct slice name, struct slice unused, void *arg,
     struct err *e)
 {
 	struct buf sql = { 0 }, columns = { 0 };
-	int alone;
+	int alone, generated, r = 0;
 
 	(void)unused;
 	(void)arg;
 	if (slice_is(name, "embeddings_queue"))
 		return 0;
-	alone = unkeyed(db, name, e);
-	if (alone < 0 || (alone > 0 && put_columns(db, name, &columns, e) < 0)) {
-		buf_release(&columns);
+	alone = is_so(db, UNKEYED, name, e);
+	generated = alone < 0 ? -1 : is_so(db, GENERATED, name, e);
+	if (generated < 0)
 		return -1;
-	}
 	buf_adds(&sql, "INSERT INTO main.");
 	put_name(&sql, name);
-	if (alone > 0) {
-		buf_adds(&sql, "(rowid");
-		buf_add(&sql, columns.p, columns.len);
-		buf_adds(&sql, ") SELECT rowid");
-		buf_add(&sql, columns.p, columns.len);
+	if (alone || generated) {
+		r = put_columns(db, name, alone ? "rowid" : "", &columns, e);
+		put_copy(&sql, &columns);
 	} else {
 		buf_adds(&sql, " SELECT *");
 	}
+	buf_release(&columns);
+	if (r < 0) {
+		buf_release(&sql);
+		return -1;
+	}
 	buf_adds(&sql, " FROM old.");
 	put_name(&sql, name);
-	if (!buf_ok(&columns))
-		sql.failed = true;
-	buf_release(&columns);
 	return exec(db, &sql, e);
 }
 
@@ -203,13 +225,30 @@ copy_between(struct db_stmt *st, int64_t from, int64_t to, struct err *e)
 {
 	int got;
 
-	if (from > to)
-		return 0;
 	db_bind_i64(st, 1, from);
 	db_bind_i64(st, 2, to);
 	got = db_step(st, e);
 	db_reset(st);
 	return got;
+}
+
+static int
+prepare_log(struct db *db, struct db_stmt *st, struct err *e)
+{
+	struct buf sql = { 0 }, columns = { 0 };
+	int r = put_columns(db, slice_str("embeddings_queue"), "", &columns,
+	    e);
+
+	buf_adds(&sql, "INSERT INTO main.embeddings_queue");
+	put_copy(&sql, &columns);
+	buf_adds(&sql, " FROM old.embeddings_queue WHERE seq_id BETWEEN ?1 "
+	    "AND ?2");
+	if (r == 0)
+		r = buf_ok(&sql) ? db_prepare(db, st, buf_str(&sql), e) :
+		    err_nomem(e);
+	buf_release(&columns);
+	buf_release(&sql);
+	return r;
 }
 
 /* The log: what lies between the ranges that go. */
@@ -221,12 +260,12 @@ copy_log(struct db *db, struct prune *p, struct err *e)
 	int64_t next = INT64_MIN;
 	int got;
 
-	if (prune_rewind(p, e) < 0 ||
-	    db_prepare(db, &st, "INSERT INTO main.embeddings_queue SELECT * "
-	    "FROM old.embeddings_queue WHERE seq_id BETWEEN ?1 AND ?2", e) < 0)
+	if (prune_rewind(p, e) < 0 || prepare_log(db, &st, e) < 0)
 		return -1;
 	while ((got = prune_next(p, &r, e)) > 0) {
-		if (copy_between(&st, next, r.from - 1, e) < 0) {
+		/* (there is no number below INT64_MIN) */
+		if (r.from > next &&
+		    copy_between(&st, next, r.from - 1, e) < 0) {
 			got = -1;
 			break;
 		}
@@ -273,6 +312,27 @@ copy_rest(struct db *db, struct err *e)
 	    "(type = 'table' AND rootpage = 0)", e);
 }
 
+/* SQLite attaches only what has the same encoding. */
+static int
+set_encoding(struct db *db, struct db *old, struct err *e)
+{
+	struct buf sql = { 0 };
+	struct db_stmt st;
+	struct slice s;
+	int got;
+
+	if (db_prepare(old, &st, "PRAGMA encoding", e) < 0)
+		return -1;
+	got = db_step(&st, e);
+	s = got > 0 ? db_col_text(&st, 0) : slice_str("UTF-8");
+	buf_addf(&sql, "PRAGMA encoding='%.*s'", (int)s.len, s.p);
+	db_finish(&st);
+	if (got >= 0)
+		return exec(db, &sql, e);
+	buf_release(&sql);
+	return -1;
+}
+
 static void *
 run(void *arg)
 {
@@ -283,7 +343,7 @@ run(void *arg)
 }
 
 int
-rewrite_start(struct rewrite *rw, const char *old, const char *name,
+rewrite_start(struct rewrite *rw, const char *file, struct db *old,
     const char *path, int fd, struct err *e)
 {
 	struct buf sql = { 0 };
@@ -291,8 +351,9 @@ rewrite_start(struct rewrite *rw, const char *old, const char *name,
 	*rw = (struct rewrite){ .fd = fd, .path = strdup(path) };
 	if (!rw->path)
 		return err_nomem(e);
-	if (db_open(&rw->db, rw->path, name, DB_WRITE, 0, e) < 0 ||
-	    db_attach(&rw->db, old, "old", e) < 0)
+	if (db_open(&rw->db, rw->path, old->name, DB_WRITE, 0, e) < 0 ||
+	    set_encoding(&rw->db, old, e) < 0 ||
+	    db_attach(&rw->db, file, "old", e) < 0)
 		return -1;
 	db_schema_writable(&rw->db, true);
 	/* killed or not, a file that is not complete is thrown away */

@@ -2,7 +2,8 @@
 /* rewrite.h - a database written anew without some rows of its log: what goes
  * is not read, journalled or zeroed, only what stays is written.
  *
- * Every table and index, whoever made it, is copied as it is, with its rowids:
+ * Every table and index, whoever made it, is copied as it is, with its rowids
+ * (not those that no INTEGER PRIMARY KEY keeps, beside generated columns):
  * also the tables behind a full-text index, as plain tables, and views,
  * triggers and virtual tables as what sqlite_master says of them, which
  * nothing runs.  sqlite_stat1 is made anew.
@@ -30,13 +31,13 @@ struct rewrite {
 	int fd;			/* of the new file; borrowed */
 };
 
-/* Begin to write the database in the file old, which name is for messages, to
- * the empty file at path (fd is open on it): all but the log, in a thread of
- * its own.  Until rewrite_end() the caller has old locked in another connection
- * of this process and changes nothing in it.  0, or -1 with *e set;
+/* Begin to write the database in file to the empty file at path (fd is open on
+ * it): all but the log, in a thread of its own.  Until rewrite_end() the caller
+ * has it locked in the connection old of this process, and changes nothing in
+ * it.  0, or -1 with *e set;
  * rewrite_end() in either case. */
-ATTR_NODISCARD int rewrite_start(struct rewrite *rw, const char *old,
-    const char *name, const char *path, int fd, struct err *e);
+ATTR_NODISCARD int rewrite_start(struct rewrite *rw, const char *file,
+    struct db *old, const char *path, int fd, struct err *e);
 
 /* The rest: of the log all but what the plan names, then what is said in
  * maintenance (SQL, or NULL).  The file is complete then, and on its way to the

@@ -35,6 +35,15 @@ went() {
 	numbers d >left
 	same "$1: what may go went" stay left
 }
+# refuses_as STATUS LINE COMMAND...: for functions, and what a stage says
+refuses_as() {
+	t_want=$1
+	printf '%s\n' "$2" >want
+	shift 2
+	status=0
+	"$@" >out 2>err || status=$?
+	t_refused "$*: $(cat want)"
+}
 cat >plan <<'END'
 d
   go                  233 of 289 rows of the log (N kB of data)
@@ -288,6 +297,55 @@ ok 'refused, --audit: all that went is in the file' [ -z "$(chroma-walfilter -j 
     sort -n | comm -13 - gone)" ]
 rm -f audit*
 
+# an option and its argument in one word, as everywhere
+run chroma-prune -nc acme/wiki/docs "$base/db"
+cp out want.out
+run chroma-prune -nqcacme/wiki/docs "$base/db"
+status_is '-cNAME: status' 0
+same '-cNAME: as -c NAME' want.out out
+
+# ---- files to write ----
+
+# a variable that was never set must not mean: no audit file
+for o in audit backup ids; do
+	fresh
+	misused "--$o: needs the name of a file" chroma-prune -y --$o= d
+	misused "--$o: needs the name of a file" chroma-prune -y --$o '' d
+	unchanged "--$o="
+done
+for o in backup ids; do
+	for name in chroma.sqlite3-journal chroma.sqlite3-wal \
+	    chroma.sqlite3-shm .chroma.sqlite3.chromautils-1; do
+		fresh
+		refuses_as 2 "chroma-walprune: d/$name: a name of files that belong to the database and are removed without asking; choose another" \
+		    chroma-prune -y --$o=d/$name d
+		unchanged "--$o=d/$name"
+	done
+	run chroma-prune -y --$o=chroma.sqlite3-wal d
+	status_is "--$o: such a name elsewhere: status" 0
+	ok "--$o: such a name elsewhere" [ -f chroma.sqlite3-wal ]
+	rm chroma.sqlite3-wal
+done
+
+if [ -e /dev/full ]; then
+	full() { "$@" >/dev/full; }
+	fresh
+	refuses_as 4 'chroma-prune: the plan could not be written; nothing was changed' \
+	    full chroma-prune -n d
+	unchanged 'the plan on a full disk'
+	refuses_as 4 'chroma-prune: done, but not all of the receipt could be written' \
+	    full chroma-prune -y d
+	went 'the receipt on a full disk'
+	fresh
+	refuses_as 4 'chroma-walprune: the rows are gone, but not all of the receipt was written: <stdout>: write: No space left on device' \
+	    full chroma-walprune d all
+	fresh
+	refuses_as 4 'chroma-config: the setting is changed, but not all of the receipt was written: <stdout>: write: No space left on device' \
+	    full chroma-config --purge=auto d
+else
+	skip 'full output' 'no /dev/full'
+fi
+
 # ---- --audit ----
 
 for name in audit.jsonl audit.jsonl.zst; do
@@ -465,6 +523,8 @@ ok '--help: usage first' [ "$(head -1 out)" = 'usage: chroma-prune [options] DIR
 ok '--help: not wider than 80 columns' not grep -q '^.\{81\}' out
 run chroma-prune -V
 ok '-V' grep -qx 'chroma-prune (chromautils) [0-9.]*' out
+run chroma-prune d -n --
+status_is 'options after DIR' 0
 misused 'wants one DIR' chroma-prune -y
 misused 'wants one DIR' chroma-prune -y d d
 misused '--nope: unknown option' chroma-prune --nope d

@@ -502,6 +502,10 @@ for how in rewrite vacuum none; do
 	    INSERT INTO \"a \"\"b\"\"\" (x) VALUES (1), (NULL), ('text'), (x'00');
 	    CREATE TABLE holes (x); INSERT INTO holes (rowid, x) VALUES (5, 1),
 	    (900, 2), (-3, 3);
+	    CREATE TABLE keyed (k INTEGER PRIMARY KEY, x UNIQUE,
+	    z AS (x || 'z'), s AS (k + 1) STORED);
+	    INSERT INTO keyed (k, x) VALUES (3, 'a'), (7, 'b');
+	    ALTER TABLE embeddings_queue ADD COLUMN bytes AS (length(vector));
 	    CREATE TABLE flat (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
 	    INSERT INTO flat VALUES ('b', 1), ('a', 2);
 	    CREATE TABLE counted (k INTEGER PRIMARY KEY AUTOINCREMENT, v);
@@ -546,6 +550,38 @@ for how in rewrite vacuum none; do
 	change d "INSERT INTO maintenance_log (operation, timestamp)
 	    VALUES ('x', 'y')"
 	ok "$t: triggers are there" [ "$(q d 'SELECT what FROM ran')" = maintenance ]
+done
+
+# numbers that no Chroma gives out
+for how in rewrite vacuum none; do
+	fresh
+	change d "INSERT INTO embeddings_queue (seq_id, operation, topic, id)
+	    SELECT n, 3, topic, 'nobody' || n FROM embeddings_queue, (SELECT
+	    -9223372036854775807 - 1 AS n UNION SELECT -5 UNION SELECT 0)
+	    WHERE seq_id = 162"
+	chroma-walexport -q --prunable d >low
+	run chroma-walprune --reclaim=$how d low
+	t="seq_ids below 1, $how"
+	status_is "$t: status" 0
+	q $base/db 'SELECT seq_id FROM embeddings_queue' |
+	    grep -vxF "$(jq '.seq_id // empty' all)" >want.log
+	q d 'SELECT seq_id FROM embeddings_queue' >log.after
+	same "$t: the log, but what went" want.log log.after
+done
+
+# a database in UTF-16, which SQLite attaches to no other
+for how in rewrite vacuum none auto; do
+	fresh
+	sqlite3 d/chroma.sqlite3 .dump >dump
+	rm d/chroma.sqlite3
+	{ echo "PRAGMA encoding = 'UTF-16be';"; cat dump; } |
+	    sqlite3 d/chroma.sqlite3
+	prepare all
+	run chroma-walprune --reclaim=$how d all
+	t="UTF-16, $how"
+	status_is "$t: status" 0
+	as_before "$t"
+	ok "$t: it still is" [ "$(q d 'PRAGMA encoding')" = UTF-16be ]
 done
 
 done_testing

@@ -542,7 +542,7 @@ done
 cp ids first
 broken 3
 fingerprint d >before
-refuses 2 'ids exists; --force replaces it' chroma-walprune -q --ids=ids d stream
+refuses 2 'ids exists' chroma-walprune -q --ids=ids d stream
 same '--ids: never over an existing file' first ids
 unchanged '--ids of an existing file: no byte changes' d
 refuses 4 'no/ids: No such file or directory' \

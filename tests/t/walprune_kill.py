@@ -133,6 +133,8 @@ class Trial:
                 self.bad("%s: this status" % what, done)
             if done.returncode == 0 and state == "before":
                 self.bad("%s: status 0, and nothing is done" % what, done)
+            if done.returncode and state == "after" and b"rows are gone" not in done.stderr:
+                self.bad("%s: rows are gone, and nobody says so" % what, done)
             if done.returncode and not done.stderr.startswith(b"chroma-walprune: "):
                 self.bad("%s: no message" % what, done)
             if not call.startswith("unlink"):
