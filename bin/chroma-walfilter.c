@@ -232,9 +232,9 @@ mark_begin(const struct config *cf, const struct begin *bg, struct buf *out,
 		bool wanted;
 		const char *key, *value;
 	} marks[] = {
-		{ bare, "embedding", "\"none\"" },
-		{ cf->latest, "latest", "true" },
 		{ picks, "partial", "true" },
+		{ cf->latest, "latest", "true" },
+		{ bare, "embedding", "\"none\"" },
 	};
 	size_t i;
 	int r = 0;
@@ -388,11 +388,12 @@ take_record(struct job *j, const struct stream_in *si,
 	    e) < 0)
 		return -1;
 	got = pick_test(&cf->pick, which, &r, e);
+	if (got > 0 && !cf->latest)
+		return put(j, si, item, e);
 	if (got > 0)
-		got = cf->latest ? latest_add(&j->latest, item, &r, e) :
-		    put(j, si, item, e);
+		got = latest_add(&j->latest, item, &r, e);
 	if (got < 0 && e->status == STATUS_DATA)
-		err_in(e, si->in.name);
+		return stream_at(si, item, e);
 	return got < 0 ? -1 : 0;
 }
 

@@ -260,10 +260,16 @@ stream_record(const struct stream_in *s, const struct item *item,
 	got = item->json.p ? record_from_json(item->json, want, r, m, e) :
 	    frame_to_record(&item->frame, r, e);
 	if (got < 0)
-		return at_item(s, s->in.offset - item->bytes.len, e);
+		return stream_at(s, item, e);
 	if (r->type == RECORD_OTHER)
 		r->type = item->type;
 	return 0;
+}
+
+int
+stream_at(const struct stream_in *s, const struct item *item, struct err *e)
+{
+	return at_item(s, s->in.offset - item->bytes.len, e);
 }
 
 int

@@ -62,6 +62,10 @@ ATTR_NODISCARD int stream_record(const struct stream_in *s,
     const struct item *item, unsigned want, struct record *r,
     struct record_memory *m, struct err *e);
 
+/* Put the place of the item that came last before the message; -1. */
+int stream_at(const struct stream_in *s, const struct item *item,
+    struct err *e);
+
 void stream_in_close(struct stream_in *s);
 
 /* What a begin record says of its stream. */

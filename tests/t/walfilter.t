@@ -541,10 +541,9 @@ ok '--help: not wider than 80 columns' not grep -q '^.\{81\}' help
 run chroma-walfilter -V
 ok '-V' grep -qx 'chroma-walfilter (chromautils) [0-9.]*' out
 
-misused 'one file at most' chroma-walfilter a b
 misused '-x: unknown option' chroma-walfilter -x
 misused '-n: unknown option' chroma-walfilter -n
-misused '--where: unknown option' chroma-walfilter --where
+misused '--where: needs an argument' chroma-walfilter --where
 for o in binary count force help jsonl plain progress quiet version; do
 	misused "--$o: takes no argument" chroma-walfilter --$o=x
 done
