@@ -54,7 +54,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_frame t
 	t_index t_json t_num t_pages t_params t_pickle t_record t_select t_spill \
 	t_stream t_utf8 t_wal t_when t_f64 t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_stream
+	fuzz_stream fuzz_where
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen wherecheck
 
