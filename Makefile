@@ -16,6 +16,7 @@
 #   make check-install   install, use, uninstall, and nothing is left
 #   make dist            a tarball that is exactly the tagged commit
 #   make clean           remove build/
+#   make unidata         write the tables of Unicode again, by hand
 #   make deps            install what is missing (apt-get), nothing if all is there
 #   make help            this text
 #
@@ -42,7 +43,8 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when file \
-	spill hash
+	spill hash ranges unidata uniprop regexlex regexclass regexparse \
+	regexprog regex
 stream := zio in out json record frame stream where
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
@@ -113,7 +115,7 @@ T ?= $(sort $(wildcard tests/t/*.t))
 
 .PHONY: all demo check check-chroma check-all lint lint-headers lint-layers \
 	lint-symbols analyze fuzz bench install uninstall check-install dist \
-	clean deps help FORCE
+	clean deps help unidata FORCE
 .DELETE_ON_ERROR:
 
 all: $(bins) $(pipes)
@@ -304,6 +306,11 @@ uninstall:
 check-install: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE='$(MAKE)' BUILD='$(BUILD)' $(PROVE) --exec '' tests/install.t
+
+# By hand, for another version of Unicode; its head says what it needs.
+unidata:
+	python3 common/base/unidata.py >common/base/unidata.c.new
+	mv common/base/unidata.c.new common/base/unidata.c
 
 dist:
 	@mkdir -p build
