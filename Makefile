@@ -45,7 +45,7 @@ LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when file \
 	spill hash ranges unidata uniprop regexlex regexclass regexparse \
 	regexprog regex
-stream := zio in out json record frame stream where
+stream := zio in out json record frame stream whereset whereparse where
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge
