@@ -536,7 +536,7 @@ set_regex(struct parser *p, struct where_node *n, struct slice quoted,
 		if (p->e->status != STATUS_USAGE)
 			return -1;
 		snprintf(why, sizeof(why), "%.500s", p->e->msg);
-		return refuse(p, quoted.p, "the pattern, at its %s", why);
+		return refuse(p, quoted.p, "pattern: %s", why);
 	}
 	n->op = OP_REGEX;
 	n->next_regex = p->t->regexes;
