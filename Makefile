@@ -16,6 +16,7 @@
 #   make check-install   install, use, uninstall, and nothing is left
 #   make dist            a tarball that is exactly the tagged commit
 #   make clean           remove build/
+#   make unidata         write the tables of Unicode again, by hand
 #   make deps            install what is missing (apt-get), nothing if all is there
 #   make help            this text
 #
@@ -42,8 +43,10 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
-	file spill spool hash textset sha256 glob
-stream := zio in out json record fold where frame stream latest redact
+	file spill spool hash textset sha256 glob ranges unidata uniprop \
+	regexlex regexclass regexparse regexprog regex
+stream := zio in out json record fold whereset whereparse where frame stream \
+	latest redact
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick
@@ -55,7 +58,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_pickle t_record t_select t_sha256 t_spill t_spool t_stream t_textset \
 	t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_stream
+	fuzz_stream fuzz_where
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen wherecheck
 
@@ -114,7 +117,7 @@ T ?= $(sort $(wildcard tests/t/*.t))
 
 .PHONY: all demo check check-chroma check-all lint lint-headers lint-layers \
 	lint-symbols analyze fuzz bench install uninstall check-install dist \
-	clean deps help FORCE
+	clean deps help unidata FORCE
 .DELETE_ON_ERROR:
 
 all: $(bins) $(pipes)
@@ -305,6 +308,11 @@ uninstall:
 check-install: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)MAKE='$(MAKE)' BUILD='$(BUILD)' $(PROVE) --exec '' tests/install.t
+
+# By hand, for another version of Unicode; its head says what it needs.
+unidata:
+	python3 common/base/unidata.py >common/base/unidata.c.new
+	mv common/base/unidata.c.new common/base/unidata.c
 
 dist:
 	@mkdir -p build

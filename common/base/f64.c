@@ -47,8 +47,7 @@ static const double pow10_f64[POW10_MAX + 1] = {
 /* A number taken apart: digits * 10^exp. */
 struct decimal {
 	bool negative;
-	bool dropped;		/* digits that sig has no room for */
-	uint64_t sig;
+	uint64_t sig;		/* the digits that there is room for */
 	int64_t exp;
 };
 
@@ -80,8 +79,6 @@ take_digits(struct decimal *d, const char *p, const char *end, bool behind)
 
 	for (; is_digit(p, end); p++) {
 		full = full || !add_digit(d, *p);
-		if (full)
-			d->dropped = true;
 		if (full != behind)
 			d->exp += full ? 1 : -1;
 	}
@@ -154,9 +151,9 @@ f64_parse(const char *p, size_t n, double *v)
 
 	if (take_apart(p, n, &d) < 0)
 		return -1;
-	/* both exact, so the one rounding is the right one (Clinger) */
-	if (d.dropped || d.sig > UINT64_C(1) << 53 || d.exp < -22 ||
-	    d.exp > 22)
+	/* both exact, so the one rounding is the right one (Clinger); where
+	 * digits were dropped sig is beyond 2^53 */
+	if (d.sig > UINT64_C(1) << 53 || d.exp < -22 || d.exp > 22)
 		return parse_slow(p, n, v);
 	f = (double)d.sig;
 	f = d.exp < 0 ? f / pow10_f64[-d.exp] : f * pow10_f64[d.exp];
@@ -190,8 +187,10 @@ f64_serde(const char *p, size_t n, double *v)
 size_t
 f64_repr(double v, char *out)
 {
-	char digits[F64_ROOM], *e;
-	int n, point, i;
+	char digits[F64_ROOM];
+	size_t e;
+	int n, i;
+	int point;	/* digits before it */
 
 	if (v == 0)
 		return (size_t)snprintf(out, F64_ROOM,
@@ -201,9 +200,9 @@ f64_repr(double v, char *out)
 		if (strtod(digits, NULL) == fabs(v))
 			break;
 	}
-	e = strchr(digits, 'e');
-	point = atoi(e + 1) + 1;	/* digits before the point */
-	*e = '\0';
+	e = strcspn(digits, "e");
+	point = (int)strtol(digits + e + 1, NULL, 10) + 1;
+	digits[e] = '\0';
 	if (digits[1] == '.')
 		memmove(digits + 1, digits + 2, strlen(digits + 1));
 	n = (int)strlen(digits);

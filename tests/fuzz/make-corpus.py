@@ -355,4 +355,36 @@ for name in ("jsonl", "binary", "binary-magic-only", "zstd-jsonl", "nothing"):
     seed("stream", "plain-" + name, b"\1" + STREAMS[name])
 seed("stream", "plain-bare", b"\1" + b'{"id":"a"}\n{"id":"b"}')
 
+# ---- filters: flags, filter, metadata, document ----
+
+META = rb'{"a":1,"b":"x\u00e9","c":[1,2.5],"d":[true],"e":null,"f":1e5}'
+FILTERS = {
+    "equal": b'{"a":1}',
+    "escapes": rb'{"\u0062":"x\u00e9"}',
+    "and": b'{"$and":[{"a":{"$gt":0.5}},{"b":{"$ne":"y"}}]}',
+    "or": b'{"$or":[{"zz":true},{"$and":[{"a":-0},{"f":{"$lte":1e5}}]}]}',
+    "in": b'{"a":{"$in":[18446744073709551616,1,9223372036854775808]}}',
+    "nin": b'{"b":{"$nin":["x","","xx"]}}',
+    "has": b'{"c":{"$contains":1.0}}',
+    "has-not": b'{"d":{"$not_contains":true}}',
+    "document-key": b'{"#document":{"$contains":"n"}}',
+    "document-equal": b'{"chroma:document":"one"}',
+    "uri": b'{"chroma:uri":{"$in":["one"]}}',
+    "refused": b'{"a":{"$gt":"x"}}',
+    "not-json": b"{'a':NaN}",
+}
+for name, text in FILTERS.items():
+    seed("where", name, b"\0" + text + b"\0" + META + b"\0one\0two")
+seed("where", "stored", b"\2" + FILTERS["and"] + b"\0" + META + b"\0")
+seed("where", "nothing-there", b"\x0c" + FILTERS["or"])
+seed("where", "nan", b'\0{"a":1}\0{"a":NaN,"b":[-Infinity]}\0')
+seed("where", "bad-metadata", b'\0{"a":1}\0{"a":1x}\0')
+for name, text in {
+    "contains": b'{"$contains":"n"}',
+    "contains-nul": rb'{"$contains":"ne\u0000x"}',
+    "regex": rb'{"$regex":"(?i)\\bo[a-z]+"}',
+    "not-regex": b'{"$or":[{"$not_regex":"^o"},{"$not_contains":"w"}]}',
+}.items():
+    seed("where", name, b"\1" + text + b"\0\0one\0two")
+
 assert json.loads(WAL)["seq_id"] == 1
