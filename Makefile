@@ -53,7 +53,7 @@ prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_frame t_hash \
-	t_index t_json t_num t_pages t_params t_pickle t_record t_select t_spill \
+	t_index t_json t_num t_pages t_params t_pickle t_record t_ranges t_regex t_select t_spill \
 	t_stream t_utf8 t_wal t_when
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_stream
