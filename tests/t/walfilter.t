@@ -533,7 +533,7 @@ ok 'two streams in a row: --limit' [ "$(jq -c 'select(.type == "end").records' \
 run chroma-walfilter --help
 status_is '--help: status' 0
 ok '--help: usage first' \
-    [ "$(head -1 out)" = 'usage: chroma-walfilter [options] [file]' ]
+    [ "$(head -1 out)" = 'usage: chroma-walfilter [options] [file ...]' ]
 mv out help
 run chroma-walfilter -h
 same '-h' help out
