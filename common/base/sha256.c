@@ -126,7 +126,7 @@ sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE])
 }
 
 void
-hmac_key_init(struct hmac_key *key, const void *p, size_t n)
+sha256_hmac_init(struct hmac_key *key, const void *p, size_t n)
 {
 	unsigned char block[SHA256_BLOCK] = { 0 };
 	struct sha256 s;
@@ -150,7 +150,7 @@ hmac_key_init(struct hmac_key *key, const void *p, size_t n)
 }
 
 void
-hmac(const struct hmac_key *key, const void *p, size_t n,
+sha256_hmac(const struct hmac_key *key, const void *p, size_t n,
     unsigned char digest[SHA256_SIZE])
 {
 	struct sha256 s = key->inner;

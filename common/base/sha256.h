@@ -29,8 +29,8 @@ struct hmac_key {
 	struct sha256 inner, outer;
 };
 
-void hmac_key_init(struct hmac_key *k, const void *key, size_t n);
-void hmac(const struct hmac_key *k, const void *p, size_t n,
+void sha256_hmac_init(struct hmac_key *k, const void *key, size_t n);
+void sha256_hmac(const struct hmac_key *k, const void *p, size_t n,
     unsigned char digest[SHA256_SIZE]);
 
 #endif

@@ -48,7 +48,7 @@ redact_key_file(struct redact *rd, const char *path, struct err *e)
 		return err_usage(e, "%s: a key has %d to %d bytes: head -c 32 "
 		    "/dev/urandom >FILE makes one", err_tail(path),
 		    REDACT_KEY_MIN, REDACT_KEY_MAX);
-	hmac_key_init(&rd->key, key, (size_t)n);
+	sha256_hmac_init(&rd->key, key, (size_t)n);
 	explicit_bzero(key, sizeof(key));
 	return 0;
 }
@@ -67,7 +67,7 @@ put_digest(const struct redact *rd, struct slice text, struct buf *out)
 	unsigned char digest[SHA256_SIZE];
 	int i;
 
-	hmac(&rd->key, text.p, text.len, digest);
+	sha256_hmac(&rd->key, text.p, text.len, digest);
 	for (i = 0; i < DIGITS / 2; i++)
 		buf_addf(out, "%02x", digest[i]);
 }
