@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/le.h"
+#include "stream/json.h"
 
 /* A record in the spool. */
 struct entry {
@@ -97,6 +98,27 @@ identify(struct latest *l, const struct record *r, struct hash *of,
 	return 0;
 }
 
+/* Whether a row with "raw" says all that it has in its other fields, as one
+ * does whose document is null: that is what Python wrote for none, up to
+ * 0.6.3. */
+static int
+mergeable(struct latest *l, const struct item *item, bool *yes, struct err *e)
+{
+	static const char *const key[] = { "vector" };
+	const unsigned all = FIELD_ID | FIELD_OPERATION | FIELD_METADATA |
+	    FIELD_DOCUMENT;
+	struct slice vector[1];
+	struct record r;
+	int got = item->json.p ? record_from_json(item->json, FIELD_ALL, &r,
+	    &l->memory, e) : frame_to_record(&item->frame, &r, e);
+
+	if (got < 0 || json_members(r.raw, key, vector, 1, e) < 0)
+		return -1;
+	*yes = (r.has & all) == all && !r.document.p &&
+	    (r.has & FIELD_EMBEDDING || slice_is(vector[0], "null"));
+	return 0;
+}
+
 int
 latest_add(struct latest *l, const struct item *item, const struct record *r,
     struct err *e)
@@ -109,6 +131,7 @@ latest_add(struct latest *l, const struct item *item, const struct record *r,
 		.type = (uint8_t)item->type,
 		.binary = item->binary,
 	};
+	bool merges = true;
 
 	if (item->type == RECORD_OTHER ||
 	    (r->has & FIELD_RAW && !(r->has & FIELD_ID))) {
@@ -124,7 +147,11 @@ latest_add(struct latest *l, const struct item *item, const struct record *r,
 			    "there is a latest state");
 		if (!(r->has & FIELD_ID))
 			return err_data(e, "a WAL record without an id");
-		x.whole = r->has & FIELD_RAW;
+		if (r->has & FIELD_RAW) {
+			if (mergeable(l, item, &merges, e) < 0)
+				return -1;
+			x.whole = !merges;
+		}
 		if (!x.whole && r->operation == OPERATION_NONE)
 			return err_data(e, "a WAL record without an "
 			    "operation");

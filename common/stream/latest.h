@@ -6,7 +6,8 @@
  * order of the last row that each holds.  What one row alone says comes out
  * as it went in, byte for byte.  A row that cannot be merged (it has "raw": no
  * Chroma can apply it as it stands) keeps all that follow it of its id as they
- * are.  Records of unknown types pass.
+ * are; one whose only fault is a null as its document is merged.  Records of
+ * unknown types pass.
  *
  * Memory: some 30 MiB and the largest records, whatever the number of rows and
  * ids; the records lie in a file without a name meanwhile.

@@ -4,7 +4,7 @@
 # take turns, CPU seconds (user and system) and wall seconds, as ratios (theirs
 # by ours; greater is better, but where a line says otherwise).
 #
-#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss prune
+#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss prune walfilter
 #
 # RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
 # tests/chroma/setup.sh makes it; what is not there is left out, with a word.
@@ -209,7 +209,42 @@ bench_prune() {
 	fi
 }
 
-for section in "${@:-columns binary f32 info rss prune}"; do
+# against FILE FORM TARGET: one stream, our options and what jq needs for the same
+against() {
+	measure "chroma-walfilter -q --count --operation=DELETE $1" \
+	    "jq -c 'select(.operation == \"DELETE\")' $1"
+	row "operation, $2 / jq" "$3"
+	measure "chroma-walfilter -q --count --id=id-77 $1" \
+	    "jq -c 'select(.id == \"id-77\")' $1"
+	row "id, $2 / jq" "$3"
+	measure "chroma-walfilter -q --count --operation=DELETE $1" \
+	    "grep -c '\"operation\":\"DELETE\"' $1 || :"
+	row "operation, $2 / grep -c" '>= 0.33x'
+	measure "chroma-walfilter -q --count --where='{\"k\":{\"\$gt\":5}}' $1" \
+	    "jq -c 'select(.metadata.k > 5)' $1"
+	row "where, $2 / jq" '>= 10x'
+}
+
+bench_walfilter() {
+	local n=$((RECORDS / 5))
+	head_row "$n records of 384 dimensions as JSONL"
+	d1 || return 0
+	chroma-walexport -q --to-seq-id="$n" "$work/d1" >"$work/arrays.jsonl"
+	chroma-walexport -q --to-seq-id="$n" --embedding=base64 "$work/d1" \
+	    >"$work/base64.jsonl"
+	against "$work/arrays.jsonl" arrays '>= 25x'
+	against "$work/base64.jsonl" base64 '>= 8x'
+	measure "chroma-walfilter -q --latest $work/base64.jsonl" \
+	    "cat $work/base64.jsonl"
+	row '--latest, base64 / cat' ''
+	local kind
+	for kind in --count '--count --latest'; do
+		printf '%-44s %s\n' "peak of $kind, MiB" "$(python3 "$here/measure.py" \
+		    --peak "chroma-walfilter -q $kind $work/arrays.jsonl" | tr '\n' ' ')"
+	done
+}
+
+for section in "${@:-columns binary f32 info rss prune walfilter}"; do
 	for s in $section; do
 		"bench_$s"
 	done
