@@ -41,18 +41,19 @@ PROGS := chroma-config chroma-info chroma-walexport chroma-walfilter \
 PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
-LAYERS := base stream chroma prog
+LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	file spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexparse regexprog regex
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact
+index  := codes kernel kernelportable kernelavx2 kernelavx512 kernelneon
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
-HEADER_ONLY := base/attr base/slice base/le base/rd
+HEADER_ONLY := index/kernels index/kernelquant base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_json t_num t_pages t_params \
 	t_pickle t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
@@ -68,6 +69,15 @@ opt.asan    := -O1
 opt.tsan    := -O1
 # Loops over vectors, at the speed of the memory.
 cflags.common/chroma/elements := $(if $(filter release,$(BUILD)),-O3)
+# Kernels: the same C, and instructions, for each kind of processor.
+fast := $(if $(filter release,$(BUILD)),-O3)
+x86  := $(filter x86_64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+arm  := $(filter aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+cflags.common/index/kernelportable := $(fast)
+cflags.common/index/kernelavx2 := $(fast) $(if $(x86),-mavx2)
+cflags.common/index/kernelavx512 := $(fast) $(if $(x86),-mavx512f -mavx512bw \
+	-mavx512dq -mavx512vl -mavx512vnni)
+cflags.common/index/kernelneon := $(fast) $(if $(arm),-march=armv8.2-a+dotprod)
 CFLAGS ?= $(opt.$(BUILD)) -g
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codes.h - vectors as rows of bytes, from which all distances are computed
+ * while a graph is built.
+ *
+ * l2 and cosine (unit vectors, whose order by l2 is that by 1 - ip): the mean
+ * is taken away.  ip: it is not, and the distance is R^2 - 2xy for one R^2
+ * above all |x|^2, which has the order of -xy.
+ *
+ * Memory: the dimension rounded up to 64, and 16 bytes, a vector.
+ */
+#ifndef INDEX_CODES_H
+#define INDEX_CODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "index/kernel.h"
+
+/* Vectors where they lie: little-endian float32, every `stride' bytes. */
+struct vectors {
+	const uint8_t *base;
+	size_t stride, dim;
+	uint32_t n;
+};
+
+static inline const uint8_t *
+vectors_at(const struct vectors *v, uint32_t i)
+{
+	return v->base + (size_t)i * v->stride;
+}
+
+struct codes {
+	const struct kernel *kernel;
+	uint32_t n;
+	size_t dim, len;		/* of a code, bytes */
+	bool ip;
+	int8_t *code;			/* n rows */
+	struct kernel_terms *terms;	/* of each */
+	float *squared;			/* |x|^2 of each code, as a vector */
+	int32_t *sum;			/* of each code's bytes */
+	unsigned threads;
+};
+
+/* Codes of v[which[0..n)], in that order.  0, or -1 with *e set: no memory. */
+ATTR_NODISCARD int codes_make(struct codes *c, const struct vectors *v,
+    const uint32_t *which, uint32_t n, bool ip, unsigned threads,
+    struct err *e);
+
+/* Bring them into another order: node i becomes what order[i] was.  0, or -1
+ * with *e set. */
+ATTR_NODISCARD int codes_permute(struct codes *c, const uint32_t *order,
+    struct err *e);
+
+static inline const int8_t *
+codes_at(const struct codes *c, uint32_t i)
+{
+	return c->code + (size_t)i * c->len;
+}
+
+/* The distances from one to n others. */
+void codes_distances(const struct codes *c, uint32_t from, const uint32_t *to,
+    unsigned n, float *distance);
+
+/* Memory in large pages, of zeros; NULL: none.  For free(3). */
+void *codes_alloc(size_t n, size_t size);
+
+void codes_release(struct codes *c);
+
+#endif
