@@ -53,10 +53,10 @@ prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_file t_frame t_hash \
-	t_index t_json t_num t_pages t_params t_pickle t_record t_select t_spill \
+	t_index t_json t_num t_pages t_params t_pickle t_record t_ranges t_regex t_select t_spill \
 	t_stream t_utf8 t_wal t_when t_f64 t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_stream fuzz_where
+	fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen wherecheck
 
@@ -185,7 +185,8 @@ check-built: check-needs
 
 check-chroma:
 	$(Q)bash tests/deps.sh chroma
-	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools)
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools) \
+	    $b/tests/unit/t_regex
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t

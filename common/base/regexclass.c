@@ -205,7 +205,8 @@ alone(struct regexlex *l, struct items *s, struct regexlex_item *it,
 		add_item(s, 0);
 		return 0;
 	default:
-		return regexlex_bad(l, at, "this escape has no place in a class");
+		return regexlex_bad(l, at,
+		    "this escape has no place in a class");
 	}
 }
 

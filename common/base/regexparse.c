@@ -328,6 +328,7 @@ counts(struct parser *p, uint32_t *min, uint32_t *max)
 {
 	struct regexlex *l = &p->l;
 	size_t at = l->at;
+	bool forever = false;
 
 	if (!regexlex_bump_space(l))
 		return regexlex_bad(l, at, "the brace is not closed");
@@ -338,13 +339,19 @@ counts(struct parser *p, uint32_t *min, uint32_t *max)
 		*max = REGEXPARSE_FOREVER;
 		if (!regexlex_bump_space(l))
 			return regexlex_bad(l, at, "the brace is not closed");
-		if (l->c != '}' && decimal(p, max) < 0)
+		forever = l->c == '}';
+		if (!forever && decimal(p, max) < 0)
 			return -1;
 	}
 	if (l->c != '}')
 		return regexlex_bad(l, at, "the brace is not closed");
 	if (*max < *min)
-		return regexlex_bad(l, at, "the counts are the wrong way round");
+		return regexlex_bad(l, at, "the counts are out of order");
+	/* any such count is too large, or of nothing */
+	if (*min == REGEXPARSE_FOREVER)
+		--*min;
+	if (*max == REGEXPARSE_FOREVER && !forever)
+		--*max;
 	return 0;
 }
 
@@ -624,10 +631,30 @@ enum shape { SHAPE_OTHER, SHAPE_EMPTY, SHAPE_CHAR, SHAPE_CLASS, SHAPE_BYTES,
 
 static int check(struct parser *p, const struct regexparse_node *n);
 
+/* The first class of bytes in n, or NULL. */
+static const struct regexparse_node *
+find_bytes(struct parser *p, const struct regexparse_node *n)
+{
+	const struct regexparse_node *k, *found;
+
+	if (n->kind == NODE_REPEAT && n->max == 0)
+		return NULL;
+	if (n->kind == NODE_SET)
+		return n->bytes || !p->t->sets[n->value].n ? n : NULL;
+	for (k = n->child; k; k = k->next) {
+		found = find_bytes(p, k);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
 static int
 byte_class(struct parser *p, const struct regexparse_node *n, int shape)
 {
-	return regexlex_bad(&p->l, n->at, shape == SHAPE_NONE ?
+	const struct regexparse_node *at = find_bytes(p, n);
+
+	return regexlex_bad(&p->l, (at ? at : n)->at, shape == SHAPE_NONE ?
 	    "a class without any member" : "a class without the flag u");
 }
 
@@ -727,7 +754,8 @@ all(struct parser *p)
 	if (alternatives(p, &root) < 0)
 		return -1;
 	if (p->l.c == ')')
-		return regexlex_bad(&p->l, p->l.at, "there is no group to close");
+		return regexlex_bad(&p->l, p->l.at,
+		    "there is no group to close");
 	if (check_names(p) < 0)
 		return -1;
 	p->t->root = root;

@@ -538,6 +538,18 @@ inside(const struct regexparse_node *n)
 	return n;
 }
 
+/* Keep the string if it is the longest so far, and begin another. */
+static void
+end_string(struct regexprog *p, struct buf *now, bool first)
+{
+	if (now->len > p->literal.len) {
+		p->literal.len = 0;
+		buf_add(&p->literal, now->p, now->len);
+		p->literal_first = first;
+	}
+	now->len = 0;
+}
+
 /* The longest string of characters that stand side by side at the top. */
 static int
 find_literal(struct regexprog *p, const struct regexparse_node *root,
@@ -545,32 +557,27 @@ find_literal(struct regexprog *p, const struct regexparse_node *root,
 {
 	const struct regexparse_node *n = inside(root), *k, *c;
 	struct buf now = { 0 };
-	bool first = true, all = true;
+	bool first = true;
 	char utf8[4];
+	int r = 0;
 
 	for (k = n->kind == NODE_CONCAT ? n->child : n; k; k = k->next) {
 		c = inside(k);
 		if (c->kind == NODE_CHAR) {
 			buf_add(&now, utf8, utf8_put(utf8, c->value));
 		} else if (c->kind != NODE_EMPTY) {
-			all = first = false;
-			now.len = 0;
-		}
-		if (now.len > p->literal.len) {
-			p->literal.len = 0;
-			buf_add(&p->literal, now.p, now.len);
-			p->literal_first = first;
+			end_string(p, &now, first);
+			first = false;
 		}
 		if (n->kind != NODE_CONCAT)
 			break;
 	}
-	p->literal_all = all && p->literal.len;
-	if (!buf_ok(&now) || !buf_ok(&p->literal)) {
-		buf_release(&now);
-		return err_nomem(e);
-	}
+	end_string(p, &now, first);
+	p->literal_all = first && p->literal.len;
+	if (!buf_ok(&now) || !buf_ok(&p->literal))
+		r = err_nomem(e);
 	buf_release(&now);
-	return 0;
+	return r;
 }
 
 /* Whether every way from the start meets \A before anything else. */

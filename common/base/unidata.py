@@ -202,6 +202,10 @@ ages = sorted({u.age(c) for c in chars} - {"Unassigned"},
               key=lambda a: [int(x) for x in a.split(".")])
 age = [0 if u.age(c) == "Unassigned" else ages.index(u.age(c)) + 1
        for c in chars]
+for c in range(0xFFFE, TOP, 0x10000):   # noncharacters have one too
+    age[c] = age[c + 1] = ages.index("1.1" if c == 0xFFFE else "2.0") + 1
+for c in range(0xFDD0, 0xFDF0):
+    age[c] = ages.index("3.1") + 1
 age_names = [(n, i + 1) for i, a in enumerate(ages)
              for n in (a, "v" + a.replace(".", ""))]
 
