@@ -279,7 +279,8 @@ in_order(const struct where_node *n, const struct where_scalar *v)
 
 /* The element, by the types that both have; whether it is the operand. */
 static int
-is_element(struct test *t, const struct where_scalar *v, const struct where_scalar *want)
+is_element(struct test *t, const struct where_scalar *v,
+    const struct where_scalar *want)
 {
 	struct slice text;
 

@@ -19,13 +19,15 @@
  *     finds the number that was added.
  *   - A document is searched up to its first NUL; a NUL in the operand cuts
  *     it there, and what is before it must then stand at the end.
+ *   - $regex sees all of the document, in the language of regex.h.
  *   - Keys are bytes, without paths.  "chroma:document" and "chroma:uri" are
  *     keys; "#document" with $contains searches the document.
  *
  * What differs, never in what is selected: limits of SQLite (16381 numbers in
  * $in, 1000 operands, 50000 bytes of pattern) are none here; nesting ends at
  * JSON_DEPTH_MAX; a key that stands twice in an object of the filter is
- * refused, where Python takes the last; null is no filter and refused.
+ * refused, where Python takes the last; null is no filter and refused; a
+ * pattern may be refused that regex.h does not support.
  */
 #ifndef STREAM_WHERE_H
 #define STREAM_WHERE_H

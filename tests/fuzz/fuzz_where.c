@@ -28,7 +28,8 @@ answer(struct slice filter, enum where_kind kind, const struct where_record *r)
 	got = where_test(w, r, &e);
 	MUST(got >= -1 && got <= 1);
 	if (got < 0)
-		MUST(e.status == STATUS_DATA && strncmp(e.msg, "byte ", 5) == 0);
+		MUST(e.status == STATUS_DATA &&
+		    strncmp(e.msg, "byte ", 5) == 0);
 	if (got >= 0 && !where_needs_metadata(w)) {
 		struct where_record other = *r;
 
