@@ -49,8 +49,7 @@ enum where_kind {
 /* What is looked at of a record. */
 struct where_record {
 	struct slice metadata;	/* JSON text of an object, UTF-8; may be
-				 * absent.  "chroma:document" and "chroma:uri"
-				 * in it are not looked at. */
+				 * absent.  See column. */
 	struct slice document;	/* text as json.h has it in memory; */
 	struct slice uri;	/* absent where there is none, or null */
 	bool stored;		/* Numbers are those of Chroma's tables, or of
@@ -58,6 +57,11 @@ struct where_record {
 				 * text of a row of the log, still to be read;
 				 * NaN, Infinity and -Infinity, which Python
 				 * wrote there before 1.0, are as null. */
+	bool column;		/* metadata is the whole column of a row of the
+				 * log, as a record has it in raw: document and
+				 * uri, where absent, are the "chroma:document"
+				 * and "chroma:uri" in it.  Else those are not
+				 * looked at. */
 };
 
 /* The filter in this JSON text.  0 and *w is the caller's to free; -1 with *e
@@ -76,7 +80,7 @@ ATTR_NODISCARD int where_test(struct where *w, const struct where_record *r,
     struct err *e);
 
 /* Whether where_test() ever looks at this part of a record: what is not
- * needed may be left absent. */
+ * needed may be left absent (of a column, when nothing is needed). */
 bool where_needs_metadata(const struct where *w);
 bool where_needs_document(const struct where *w);
 bool where_needs_uri(const struct where *w);

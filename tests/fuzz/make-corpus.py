@@ -376,6 +376,8 @@ FILTERS = {
 for name, text in FILTERS.items():
     seed("where", name, b"\0" + text + b"\0" + META + b"\0one\0two")
 seed("where", "stored", b"\2" + FILTERS["and"] + b"\0" + META + b"\0")
+seed("where", "column", b"\x18" + FILTERS["document-equal"] +
+     b'\0{"a":NaN,"chroma:document":"one","chroma:uri":null}\0')
 seed("where", "nothing-there", b"\x0c" + FILTERS["or"])
 seed("where", "nan", b'\0{"a":1}\0{"a":NaN,"b":[-Infinity]}\0')
 seed("where", "bad-metadata", b'\0{"a":1}\0{"a":1x}\0')
