@@ -499,6 +499,8 @@ test_column(void)
 		{ "{\"a\":{\"$ne\":1}}", 1, 1 },
 		{ "{\"chroma:document\":\"x\\ny\"}", 1, 0 },
 		{ "{\"chroma:uri\":\"u\"}", 1, 0 },
+		{ "{\"$and\":[{\"b\":2},{\"chroma:document\":\"x\\ny\"}]}",
+		    1, 0 },
 		{ "{\"$contains\":\"y\"}", 1, 0 },
 		{ "{\"$not_contains\":\"y\"}", 0, 1 },
 		{ "{\"$regex\":\"\\ny$\"}", 1, 0 },
@@ -529,7 +531,7 @@ test_column(void)
 	    "a document beside the column");
 	r = (struct where_record){ .column = true,
 	    .metadata = BYTES("{\"chroma:document\":null}") };
-	ok(test_one("{\"$contains\":\"x\"}", WHERE_DOCUMENT, r, &e) == 0,
+	ok(test_one("{\"$regex\":\"^$\"}", WHERE_DOCUMENT, r, &e) == 0,
 	    "a column without a document");
 }
 
