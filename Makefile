@@ -58,7 +58,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_pickle t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_stream fuzz_where
+	fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen wherecheck
 
@@ -187,7 +187,8 @@ check-built: check-needs
 
 check-chroma:
 	$(Q)bash tests/deps.sh chroma
-	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools)
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools) \
+	    $b/tests/unit/t_regex
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t
