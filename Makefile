@@ -43,8 +43,8 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 when file \
-	spill hash ranges unidata uniprop regexlex regexclass regexparse \
-	regexprog regex
+	spill hash ranges unidata uniprop regexlex regexclass regexsets \
+	regexparse regexcheck regexprog regexmap regexstep regex
 stream := zio in out json record frame stream
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
