@@ -44,7 +44,8 @@ PIPES := export prune
 LAYERS := base stream chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	file spill spool hash textset sha256 glob ranges unidata uniprop \
-	regexlex regexclass regexparse regexprog regex
+	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
+	regexstep regex
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact
 chroma := db era params holders persist pickle index elements \
