@@ -44,7 +44,8 @@ PIPES := export prune
 LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	file spill spool hash textset sha256 glob ranges unidata uniprop \
-	regexlex regexclass regexparse regexprog regex
+	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
+	regexstep regex
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact
 index  := codes kernel kernelportable kernelavx2 kernelavx512 kernelneon
@@ -59,7 +60,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_pickle t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_stream fuzz_where
+	fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32
 TOOLS  := faultio.so holdopen wherecheck
 
@@ -197,7 +198,8 @@ check-built: check-needs
 
 check-chroma:
 	$(Q)bash tests/deps.sh chroma
-	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools)
+	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools) \
+	    $b/tests/unit/t_regex
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t

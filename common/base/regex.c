@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/regexcheck.h"
 #include "base/regexparse.h"
 #include "base/regexprog.h"
+#include "base/regexstep.h"
 #include "base/utf8.h"
 
 #define UNKNOWN		0u	/* in the table: not worked out yet */
@@ -28,15 +30,6 @@
 #define CLASSES_CACHED	4096	/* rows of more classes are not worth it */
 #define SLOW_BYTES	8	/* nor if they are worth that few */
 
-/* Instructions, each once, in the order of arrival. */
-struct set {
-	uint32_t *v;		/* owned; n of them */
-	uint32_t *stamp;	/* owned; of each instruction: generation when
-				 * it was last met */
-	uint32_t n, generation;
-	bool match;		/* OP_MATCH was met */
-};
-
 struct state {
 	uint32_t from, n;	/* its instructions, in the pool */
 	uint32_t hash;
@@ -46,8 +39,7 @@ struct state {
 
 struct regex {
 	struct regexprog p;
-	struct set now, then;
-	uint32_t *stack;	/* owned */
+	struct regexstep s;
 	uint32_t *current;	/* owned: the set, where there is no cache */
 
 	uint32_t stride;	/* entries in a row: a class each, the end */
@@ -61,157 +53,6 @@ struct regex {
 	uint32_t start;		/* entry of the first state; UNKNOWN */
 	bool uncached;		/* for good */
 };
-
-/* ---- sets ---- */
-
-static void
-set_clear(struct set *s, uint32_t n)
-{
-	if (++s->generation == 0) {
-		memset(s->stamp, 0, n * sizeof(*s->stamp));
-		s->generation = 1;
-	}
-	s->n = 0;
-	s->match = false;
-}
-
-static bool
-word_holds(uint32_t which, bool before, bool after)
-{
-	switch (which) {
-	case ASSERT_WORD:
-		return before != after;
-	case ASSERT_NOT_WORD:
-		return before == after;
-	case ASSERT_WORD_START:
-		return !before && after;
-	case ASSERT_WORD_END:
-		return before && !after;
-	case ASSERT_WORD_START_HALF:
-		return !before;
-	default:
-		return !after;
-	}
-}
-
-/* Whether the assertion holds between characters of these kinds; start and
- * end of the text have REGEXPROG_START. */
-static bool
-holds(uint32_t which, unsigned before, unsigned after)
-{
-	switch (which) {
-	case ASSERT_TEXT_START:
-		return before & REGEXPROG_START;
-	case ASSERT_TEXT_END:
-		return after & REGEXPROG_START;
-	case ASSERT_LINE_START:
-		return before & (REGEXPROG_START | REGEXPROG_LF);
-	case ASSERT_LINE_END:
-		return after & (REGEXPROG_START | REGEXPROG_LF);
-	case ASSERT_CRLF_START:
-		return before & (REGEXPROG_START | REGEXPROG_LF) ||
-		    (before & REGEXPROG_CR && !(after & REGEXPROG_LF));
-	case ASSERT_CRLF_END:
-		return after & (REGEXPROG_START | REGEXPROG_CR) ||
-		    (after & REGEXPROG_LF && !(before & REGEXPROG_CR));
-	default:
-		break;
-	}
-	if (which >= ASSERT_ASCII_WORD)
-		return word_holds(which - (ASSERT_ASCII_WORD - ASSERT_WORD),
-		    before & REGEXPROG_ASCII_WORD,
-		    after & REGEXPROG_ASCII_WORD);
-	return word_holds(which, before & REGEXPROG_WORD,
-	    after & REGEXPROG_WORD);
-}
-
-#define AFTER_UNKNOWN	256u
-
-/* Add pc and what it leads to without a character.  Where the kind of the
- * character after is unknown, assertions stay in the set, but for those that
- * only ask for the one before. */
-static void
-follow(struct regex *r, struct set *s, uint32_t pc, unsigned before,
-    unsigned after)
-{
-	uint32_t *stack = r->stack, n = 0;
-	const struct regexprog_inst *i;
-
-	stack[n++] = pc;
-	while (n) {
-		pc = stack[--n];
-		if (s->stamp[pc] == s->generation)
-			continue;
-		s->stamp[pc] = s->generation;
-		i = &r->p.inst[pc];
-		switch (i->op) {
-		case OP_SPLIT:
-			stack[n++] = pc + 1;
-			stack[n++] = i->x;
-			break;
-		case OP_JUMP:
-			stack[n++] = i->x;
-			break;
-		case OP_MATCH:
-			s->match = true;
-			break;
-		case OP_ASSERT:
-			if (after != AFTER_UNKNOWN ||
-			    i->x == ASSERT_TEXT_START ||
-			    i->x == ASSERT_LINE_START) {
-				if (holds(i->x, before, after))
-					stack[n++] = pc + 1;
-				break;
-			}
-			/* FALLTHROUGH */
-		default:
-			s->v[s->n++] = pc;
-		}
-	}
-}
-
-/* Where the text begins: r->then becomes the first set. */
-static void
-begin(struct regex *r)
-{
-	set_clear(&r->then, r->p.n);
-	follow(r, &r->then, 0, REGEXPROG_START, AFTER_UNKNOWN);
-}
-
-/* From the n instructions at v, behind a character of the kind before, over
- * one of the class (nclasses: the end of the text), to r->then.  Whether there
- * is a match before that character. */
-static bool
-step(struct regex *r, const uint32_t *v, uint32_t n, unsigned before,
-    uint32_t class)
-{
-	bool end = class == r->p.nclasses;
-	unsigned kind = end ? REGEXPROG_START : r->p.kind[class];
-	uint32_t i;
-
-	set_clear(&r->now, r->p.n);
-	if (r->p.kinds) {
-		for (i = 0; i < n; i++)
-			follow(r, &r->now, v[i], before, kind);
-		if (r->now.match)
-			return true;
-		v = r->now.v;
-		n = r->now.n;
-	}
-	set_clear(&r->then, r->p.n);
-	if (end)
-		return false;
-	for (i = 0; i < n; i++) {
-		const struct regexprog_inst *at = &r->p.inst[v[i]];
-
-		if (at->op == OP_CLASS ? at->x == class :
-		    regexprog_set_has(&r->p, at->x, class))
-			follow(r, &r->then, v[i] + 1, kind, AFTER_UNKNOWN);
-	}
-	if (!r->p.anchored)
-		follow(r, &r->then, 0, kind, AFTER_UNKNOWN);
-	return r->then.match;
-}
 
 /* The class of the character at *p, which is moved behind it. */
 static inline uint32_t
@@ -247,15 +88,15 @@ search_slowly(struct regex *r, const uint32_t *v, uint32_t n, unsigned before,
 	memmove(r->current, v, n * sizeof(*v));
 	while (p < end) {
 		class = next_class(&r->p, &p, end);
-		if (step(r, r->current, n, before, class))
+		if (regexstep(&r->s, r->current, n, before, class))
 			return 1;
-		n = r->then.n;
-		memcpy(r->current, r->then.v, n * sizeof(*r->current));
+		n = r->s.then.n;
+		memcpy(r->current, r->s.then.v, n * sizeof(*r->current));
 		if (n == 0 && r->p.anchored)
 			return 0;
 		before = r->p.kind[class];
 	}
-	return step(r, r->current, n, before, r->p.nclasses);
+	return regexstep(&r->s, r->current, n, before, r->p.nclasses);
 }
 
 /* ---- with it ---- */
@@ -323,38 +164,38 @@ room(struct regex *r, uint32_t n)
 	return 1;
 }
 
-/* Whether the state's instructions are those of r->then. */
+/* Whether the state's instructions are those of r->s.then. */
 static bool
 is_then(const struct regex *r, const struct state *s, uint32_t hash,
     uint8_t before)
 {
 	uint32_t i;
 
-	if (s->hash != hash || s->n != r->then.n || s->before != before)
+	if (s->hash != hash || s->n != r->s.then.n || s->before != before)
 		return false;
 	for (i = 0; i < s->n; i++)
-		if (r->then.stamp[r->pool[s->from + i]] !=
-		    r->then.generation)
+		if (r->s.then.stamp[r->pool[s->from + i]] !=
+		    r->s.then.generation)
 			return false;
 	return true;
 }
 
-/* The entry of the state with the instructions of r->then, behind a character
+/* The entry of the state with the instructions of r->s.then, behind a character
  * of the kind before, made if need be; UNKNOWN when the cache is full; -1
  * without memory. */
 static int64_t
 intern(struct regex *r, unsigned kind)
 {
 	uint8_t before = (uint8_t)(kind & r->p.kinds);
-	uint32_t hash = r->then.n ^ (uint32_t)before << 24, i;
+	uint32_t hash = r->s.then.n ^ (uint32_t)before << 24, i;
 	struct state *s;
 	int has;
 
-	if (r->then.n == 0 && r->p.anchored)
+	if (r->s.then.n == 0 && r->p.anchored)
 		return DEAD;
-	for (i = 0; i < r->then.n; i++)	/* in any order */
-		hash += (r->then.v[i] + 1) * 0x9e3779b1u ^
-		    (r->then.v[i] + 1) * 0x85ebca6bu >> 15;
+	for (i = 0; i < r->s.then.n; i++)	/* in any order */
+		hash += (r->s.then.v[i] + 1) * 0x9e3779b1u ^
+		    (r->s.then.v[i] + 1) * 0x85ebca6bu >> 15;
 	if (r->nslots) {
 		for (i = r->slots[hash % r->nslots]; i; i = s->next) {
 			s = &r->states[i];
@@ -362,24 +203,24 @@ intern(struct regex *r, unsigned kind)
 				return i * r->stride;
 		}
 	}
-	has = room(r, r->then.n);
+	has = room(r, r->s.then.n);
 	if (has <= 0)
 		return has;	/* 0 is UNKNOWN */
 	i = r->nstates++;
-	r->states[i] = (struct state){ r->pool_n, r->then.n, hash,
+	r->states[i] = (struct state){ r->pool_n, r->s.then.n, hash,
 		r->slots[hash % r->nslots], before };
 	r->slots[hash % r->nslots] = i;
-	if (r->then.n)
-		memcpy(r->pool + r->pool_n, r->then.v,
-		    r->then.n * sizeof(*r->pool));
-	r->pool_n += r->then.n;
+	if (r->s.then.n)
+		memcpy(r->pool + r->pool_n, r->s.then.v,
+		    r->s.then.n * sizeof(*r->pool));
+	r->pool_n += r->s.then.n;
 	memset(r->table + (size_t)i * r->stride, 0,
 	    r->stride * sizeof(*r->table));
 	return i * r->stride;
 }
 
 /* What follows the state (by its entry) over the class: ACCEPT, DEAD, a state,
- * UNKNOWN when the cache was full: then r->then is what follows, and the cache
+ * UNKNOWN when the cache was full: then r->s.then is what follows, and the cache
  * is empty.  -1 without memory. */
 static int64_t
 work_out(struct regex *r, uint32_t entry, uint32_t class)
@@ -387,7 +228,7 @@ work_out(struct regex *r, uint32_t entry, uint32_t class)
 	const struct state *s = &r->states[entry / r->stride];
 	int64_t to;
 
-	if (step(r, r->pool + s->from, s->n, s->before, class))
+	if (regexstep(&r->s, r->pool + s->from, s->n, s->before, class))
 		to = ACCEPT;
 	else if (class == r->p.nclasses)
 		to = DEAD;
@@ -407,8 +248,8 @@ first_state(struct regex *r)
 
 	if (to != UNKNOWN)
 		return to;
-	begin(r);
-	to = r->then.match ? ACCEPT : intern(r, REGEXPROG_START);
+	regexstep_begin(&r->s);
+	to = r->s.then.match ? ACCEPT : intern(r, REGEXPROG_START);
 	if (to == UNKNOWN) {
 		forget(r);
 		to = intern(r, REGEXPROG_START);
@@ -455,7 +296,7 @@ search(struct regex *r, const unsigned char *p, const unsigned char *end,
 		to = next ? next : work_out(r, s, class);
 		if (to == UNKNOWN) {
 			if ((size_t)(p - full) < (size_t)made * SLOW_BYTES)
-				return search_slowly(r, r->then.v, r->then.n,
+				return search_slowly(r, r->s.then.v, r->s.then.n,
 				    r->p.kind[class], p, end);
 			full = p;
 			idle = UNKNOWN;
@@ -489,9 +330,9 @@ regex_matches(struct regex *r, struct slice text, struct err *e)
 			p = at;
 	}
 	if (r->uncached) {
-		begin(r);
-		return r->then.match || search_slowly(r, r->then.v,
-		    r->then.n, REGEXPROG_START, p, end);
+		regexstep_begin(&r->s);
+		return r->s.then.match || search_slowly(r, r->s.then.v,
+		    r->s.then.n, REGEXPROG_START, p, end);
 	}
 	return search(r, p, end, e);
 }
@@ -499,28 +340,16 @@ regex_matches(struct regex *r, struct slice text, struct err *e)
 /* ---- making and freeing ---- */
 
 static int
-make_set(struct set *s, uint32_t n)
-{
-	s->v = malloc(n * sizeof(*s->v));
-	s->stamp = calloc(n, sizeof(*s->stamp));
-	return s->v && s->stamp ? 0 : -1;
-}
-
-static int
 make_rooms(struct regex *r, struct err *e)
 {
-	uint32_t n = r->p.n;
-
 	if (r->p.literal_all)
 		return 0;
 	r->stride = r->p.nclasses + 1;
 	if (r->stride < FIRST)
 		r->stride = FIRST;
 	r->uncached = r->p.nclasses > CLASSES_CACHED;
-	r->stack = malloc((2 * (size_t)n + 1) * sizeof(*r->stack));
-	r->current = malloc(n * sizeof(*r->current));
-	if (!r->stack || !r->current || make_set(&r->now, n) < 0 ||
-	    make_set(&r->then, n) < 0)
+	r->current = malloc(r->p.n * sizeof(*r->current));
+	if (!r->current || regexstep_init(&r->s, &r->p) < 0)
 		return err_nomem(e);
 	forget(r);
 	return 0;
@@ -537,6 +366,8 @@ regex_compile(struct regex **out, struct slice pattern, struct err *e)
 	if (!r)
 		return err_nomem(e);
 	bad = regexparse(&t, pattern, e);
+	if (bad == 0)
+		bad = regexcheck(&t, e);
 	if (bad == 0)
 		bad = regexprog_make(&r->p, &t, e);
 	regexparse_release(&t);
@@ -556,11 +387,7 @@ regex_free(struct regex *r)
 	if (!r)
 		return;
 	regexprog_release(&r->p);
-	free(r->now.v);
-	free(r->now.stamp);
-	free(r->then.v);
-	free(r->then.stamp);
-	free(r->stack);
+	regexstep_release(&r->s);
 	free(r->current);
 	free(r->table);
 	free(r->states);

@@ -8,8 +8,6 @@
 #include "base/regexclass.h"
 #include "base/uniprop.h"
 
-#define SETS_RANGES_MAX	(2u << 20)	/* in all sets together: 16 MiB */
-
 struct name {
 	uint32_t at, len;
 };
@@ -17,11 +15,9 @@ struct name {
 struct parser {
 	struct regexlex l;
 	struct regexparse_tree *t;
-	uint64_t ranges;	/* in the sets */
 	unsigned level;		/* of groups */
 	struct name *names;	/* owned: those of groups */
 	size_t nnames, names_cap;
-	uint32_t shape_char;	/* for check() */
 };
 
 /* Nodes side by side. */
@@ -94,80 +90,16 @@ enclose(struct parser *p, struct list *list, enum regexparse_kind kind,
 
 /* ---- sets ---- */
 
-static uint32_t
-hash(const struct ranges *r)
-{
-	uint64_t h = r->n;
-	size_t i;
-
-	for (i = 0; i < r->n; i++)
-		h = (h ^ r->v[i].lo ^ (uint64_t)r->v[i].hi << 32) *
-		    UINT64_C(0x9e3779b97f4a7c15) ^ h >> 29;
-	return (uint32_t)(h >> 32);
-}
-
-static bool
-same(const struct ranges *a, const struct ranges *b)
-{
-	return a->n == b->n &&
-	    (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0);
-}
-
-/* Room for one more set. */
-static int
-grow(struct regexparse_tree *t)
-{
-	uint32_t cap = t->cap ? t->cap * 2 : 16, i, k, slots = cap * 2;
-	struct ranges *sets;
-	uint32_t *table;
-
-	if (t->nsets < t->cap)
-		return 0;
-	sets = realloc(t->sets, cap * sizeof(*sets));
-	if (!sets)
-		return -1;
-	t->sets = sets;
-	t->cap = cap;
-	table = calloc(slots, sizeof(*table));
-	if (!table)
-		return -1;
-	for (i = 0; i < t->nsets; i++) {
-		for (k = hash(&sets[i]) & (slots - 1); table[k]; )
-			k = (k + 1) & (slots - 1);
-		table[k] = i + 1;
-	}
-	free(t->table);
-	t->table = table;
-	t->slots = slots;
-	return 0;
-}
-
 /* The number of the set; takes *r over, and empties it. */
 static int
 intern(struct parser *p, struct ranges *r, uint32_t *number)
 {
-	struct regexparse_tree *t = p->t;
-	uint32_t k;
+	int has = ranges_ok(r) ? regexsets_add(&p->t->sets, r, number) : -1;
 
-	if (!ranges_ok(r) || grow(t) < 0)
+	if (has < 0)
 		return err_nomem(p->l.e);
-	for (k = hash(r) & (t->slots - 1); t->table[k];
-	    k = (k + 1) & (t->slots - 1)) {
-		if (same(&t->sets[t->table[k] - 1], r)) {
-			*number = t->table[k] - 1;
-			ranges_release(r);
-			return 0;
-		}
-	}
-	p->ranges += r->n;
-	if (p->ranges > SETS_RANGES_MAX)
-		return regexlex_bad(&p->l, p->l.at,
-		    "too large: its classes have too many ranges");
-	t->table[k] = t->nsets + 1;
-	t->sets[t->nsets] = *r;
-	*r = (struct ranges){ 0 };
-	*number = t->nsets++;
-	return 0;
+	return has ? 0 : regexlex_bad(&p->l, p->l.at,
+	    "too large: its classes have too many ranges");
 }
 
 /* Append a set, or the one character that it is.  Takes *r over. */
@@ -621,148 +553,15 @@ check_names(struct parser *p)
 	return 0;
 }
 
-/* What Rust makes of a node when it simplifies, as far as it decides whether
- * Chroma takes the expression: it refuses classes of bytes, which are those
- * without the flag u and those without any member; but first an alternation of
- * characters alone, or of classes alone, becomes one class, and x{0} nothing.
- */
-enum shape { SHAPE_OTHER, SHAPE_EMPTY, SHAPE_CHAR, SHAPE_CLASS, SHAPE_BYTES,
-	SHAPE_NONE };
-
-static int check(struct parser *p, const struct regexparse_node *n);
-
-/* The first class of bytes in n, or NULL. */
-static const struct regexparse_node *
-find_bytes(struct parser *p, const struct regexparse_node *n)
-{
-	const struct regexparse_node *k, *found;
-
-	if (n->kind == NODE_REPEAT && n->max == 0)
-		return NULL;
-	if (n->kind == NODE_SET)
-		return n->bytes || !p->t->sets[n->value].n ? n : NULL;
-	for (k = n->child; k; k = k->next) {
-		found = find_bytes(p, k);
-		if (found)
-			return found;
-	}
-	return NULL;
-}
-
-static int
-byte_class(struct parser *p, const struct regexparse_node *n, int shape)
-{
-	const struct regexparse_node *at = find_bytes(p, n);
-
-	return regexlex_bad(&p->l, (at ? at : n)->at, shape == SHAPE_NONE ?
-	    "a class without any member" : "a class without the flag u");
-}
-
-/* The shape of an alternation whose parts have seen[] shapes, all the same
- * character or not; SHAPE_OTHER if it stays one. */
-static int
-merged(const bool seen[], bool same_char)
-{
-	if (seen[SHAPE_OTHER] || seen[SHAPE_EMPTY])
-		return SHAPE_OTHER;
-	if (!seen[SHAPE_CLASS] && !seen[SHAPE_BYTES] && !seen[SHAPE_NONE])
-		return same_char ? SHAPE_CHAR : SHAPE_CLASS;
-	if (seen[SHAPE_CHAR])
-		return SHAPE_OTHER;
-	return seen[SHAPE_CLASS] || seen[SHAPE_BYTES] ? SHAPE_CLASS :
-	    SHAPE_NONE;
-}
-
-static int
-check_parts(struct parser *p, const struct regexparse_node *n)
-{
-	const struct regexparse_node *k, *bad = NULL;
-	int shape, last = SHAPE_EMPTY, bad_shape = 0, full = 0;
-	bool seen[SHAPE_NONE + 1] = { false }, same_char = true;
-	uint32_t first = REGEXLEX_END;
-
-	for (k = n->child; k; k = k->next) {
-		shape = check(p, k);
-		if (shape < 0)
-			return -1;
-		if (shape == SHAPE_EMPTY && n->kind == NODE_CONCAT)
-			continue;
-		last = shape;
-		full++;
-		seen[shape] = true;
-		if (shape == SHAPE_CHAR) {
-			same_char = same_char &&
-			    (first == REGEXLEX_END || first == p->shape_char);
-			first = p->shape_char;
-		}
-		if ((shape == SHAPE_BYTES || shape == SHAPE_NONE) && !bad) {
-			bad = k;
-			bad_shape = shape;
-		}
-	}
-	if (n->kind == NODE_CONCAT && full < 2)
-		return last;
-	if (n->kind == NODE_ALT) {
-		shape = merged(seen, same_char);
-		if (shape != SHAPE_OTHER)
-			return shape;
-	}
-	return bad ? byte_class(p, bad, bad_shape) : SHAPE_OTHER;
-}
-
-/* The shape of n, and of SHAPE_CHAR the character; or -1. */
-static int
-check(struct parser *p, const struct regexparse_node *n)
-{
-	int shape;
-
-	switch (n->kind) {
-	case NODE_EMPTY:
-		return SHAPE_EMPTY;
-	case NODE_CHAR:
-		p->shape_char = n->value;
-		return SHAPE_CHAR;
-	case NODE_SET:
-		return p->t->sets[n->value].n == 0 ? SHAPE_NONE :
-		    n->bytes ? SHAPE_BYTES : SHAPE_CLASS;
-	case NODE_CONCAT:
-	case NODE_ALT:
-		return check_parts(p, n);
-	case NODE_REPEAT:
-		if (n->max == 0)
-			return SHAPE_EMPTY;
-		break;
-	case NODE_GROUP:
-		break;
-	default:
-		return SHAPE_OTHER;
-	}
-	shape = check(p, n->child);
-	if (n->kind == NODE_GROUP ? !n->value : n->min == 1 && n->max == 1)
-		return shape;
-	if (shape == SHAPE_BYTES || shape == SHAPE_NONE)
-		return byte_class(p, n->child, shape);
-	return shape < 0 ? -1 : SHAPE_OTHER;
-}
-
 static int
 all(struct parser *p)
 {
-	struct regexparse_node *root;
-	int shape;
-
-	if (alternatives(p, &root) < 0)
+	if (alternatives(p, &p->t->root) < 0)
 		return -1;
 	if (p->l.c == ')')
 		return regexlex_bad(&p->l, p->l.at,
 		    "there is no group to close");
-	if (check_names(p) < 0)
-		return -1;
-	p->t->root = root;
-	shape = check(p, root);
-	if (shape == SHAPE_BYTES || shape == SHAPE_NONE)
-		return byte_class(p, root, shape);
-	return shape < 0 ? -1 : 0;
+	return check_names(p);
 }
 
 int
@@ -787,12 +586,7 @@ regexparse(struct regexparse_tree *t, struct slice pattern, struct err *e)
 void
 regexparse_release(struct regexparse_tree *t)
 {
-	uint32_t i;
-
-	for (i = 0; i < t->nsets; i++)
-		ranges_release(&t->sets[i]);
-	free(t->sets);
-	free(t->table);
+	regexsets_release(&t->sets);
 	arena_release(&t->arena);
 	*t = (struct regexparse_tree){ 0 };
 }

@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/ranges.h"
 #include "base/regexlex.h"
+#include "base/regexsets.h"
 
 #define REGEXPARSE_FOREVER UINT32_MAX	/* no upper limit */
 
@@ -37,11 +38,7 @@ struct regexparse_node {
 
 struct regexparse_tree {
 	struct regexparse_node *root;
-	struct ranges *sets;	/* owned; tidy, no two the same */
-	uint32_t nsets;
-	uint32_t cap;
-	uint32_t *table;	/* finds a set by its hash */
-	uint32_t slots;
+	struct regexsets sets;
 	struct arena arena;	/* the nodes */
 };
 

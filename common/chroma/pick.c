@@ -18,7 +18,7 @@ where_fields(const struct where *w)
 {
 	if (!w)
 		return 0;
-	return FIELD_OPERATION |
+	return FIELD_OPERATION | FIELD_RAW |
 	    (where_needs_metadata(w) ? FIELD_METADATA : 0u) |
 	    (where_needs_document(w) ? FIELD_DOCUMENT : 0u) |
 	    (where_needs_uri(w) ? FIELD_URI : 0u);
@@ -93,8 +93,29 @@ cheap(const struct pick *p, const struct record *r)
 	return !p->by_id || named(p, r);
 }
 
+/* The metadata of a row that could not be shown as they are: "raw" has them.
+ * 0, or -1 with *e set. */
 static int
-passes(struct where *w, const struct record *r, struct err *e)
+use_raw(struct pick *p, struct slice raw, struct where_record *what,
+    struct err *e)
+{
+	static const char *const key[] = { "metadata" };
+	struct slice val[1];
+
+	if (json_members(raw, key, val, 1, e) < 0)
+		return err_in(e, "raw");
+	if (!json_is_string(val[0]))
+		return 0;	/* null, or no text: there are none */
+	buf_reset(&p->column);
+	if (json_string(val[0], &p->column) < 0 || !buf_ok(&p->column))
+		return err_nomem(e);
+	what->metadata = buf_slice(&p->column);
+	what->column = true;
+	return 0;
+}
+
+static int
+passes(struct pick *p, struct where *w, const struct record *r, struct err *e)
 {
 	struct where_record what = {
 		.document = r->has & FIELD_DOCUMENT ? r->document :
@@ -108,6 +129,8 @@ passes(struct where *w, const struct record *r, struct err *e)
 		return 1;
 	if (r->has & FIELD_METADATA && !slice_is(r->metadata, "null"))
 		what.metadata = r->metadata;
+	else if (r->has & FIELD_RAW && use_raw(p, r->raw, &what, e) < 0)
+		return -1;
 	return where_test(w, &what, e);
 }
 
@@ -122,9 +145,9 @@ pick_test(struct pick *p, int which, const struct record *r, struct err *e)
 		if (got > 0)
 			got = cheap(p, r);
 		if (got > 0)
-			got = passes(p->where, r, e);
+			got = passes(p, p->where, r, e);
 		if (got > 0)
-			got = passes(p->where_document, r, e);
+			got = passes(p, p->where_document, r, e);
 		if (p->invert && got >= 0)
 			got = !got;
 	}
@@ -198,4 +221,5 @@ pick_release(struct pick *p)
 	textset_release(&p->ids);
 	where_free(p->where);
 	where_free(p->where_document);
+	buf_release(&p->column);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/textset.h"
 #include "stream/record.h"
@@ -34,6 +35,8 @@ struct pick {
 	int64_t since, until;		/* inclusive, exclusive */
 	struct where *where, *where_document;	/* owned; NULL: none */
 	bool invert;			/* those that do not meet it */
+	/* private */
+	struct buf column;
 };
 
 /* Which wishes: some have to be looked at before others. */

@@ -26,6 +26,7 @@ struct where {
 	struct slot *slot;	/* by length of the key, then by bytes */
 	size_t slots;
 	uint64_t lengths;	/* a bit for each length of a key, mod 64 */
+	struct buf document, uri;	/* of a whole column, decoded */
 };
 
 /* ---- keys ---- */
@@ -104,6 +105,8 @@ where_free(struct where *w)
 	if (!w)
 		return;
 	whereparse_release(&w->tree);
+	buf_release(&w->document);
+	buf_release(&w->uri);
 	free(w);
 }
 
@@ -129,7 +132,7 @@ where_needs_uri(const struct where *w)
 
 struct test {
 	struct where *w;
-	const struct where_record *r;
+	struct where_record r;
 	struct err *e;
 };
 
@@ -147,35 +150,57 @@ plain_text(struct where *w, struct slice val, struct slice *out, struct err *e)
 	return buf_ok(&w->tree.scratch) ? 0 : err_nomem(e);
 }
 
+/* What the column says of document or URI, where the record has none yet:
+ * kept apart from the scratch, because it lives as long as the test. */
+static int
+take_hidden(struct slice val, struct buf *keep, struct slice *to,
+    struct err *e)
+{
+	if (to->p || !val.p || !json_is_string(val))
+		return 0;
+	buf_reset(keep);
+	(void)!json_string(val, keep);
+	*to = buf_slice(keep);
+	return buf_ok(keep) ? 0 : err_nomem(e);
+}
+
 /* Find the values of the keys that the filter names. */
 static int
-fill_slots(struct where *w, struct slice text, struct err *e)
+fill_slots(struct test *t)
 {
+	struct slice text = t->r.metadata, document = { NULL, 0 };
+	struct slice uri = { NULL, 0 }, key, val;
 	bool escapes = memchr(text.p, '\\', text.len) != NULL;
 	struct json_iter it;
-	struct slice key, val;
 	struct slot *slot;
 	int r;
 
-	if (json_object(&it, text, e) < 0)
+	if (json_object(&it, text, t->e) < 0)
 		return -1;
 	it.nonfinite = true;
 	while ((r = json_next(&it, &key, &val)) > 0) {
-		if (escapes && plain_text(w, slice_of(key.p - 1, key.len + 2),
-		    &key, e) < 0)
+		if (escapes && plain_text(t->w, slice_of(key.p - 1,
+		    key.len + 2), &key, t->e) < 0)
 			return -1;
-		slot = find_slot(w, key);
+		slot = find_slot(t->w, key);
 		if (slot)
 			slot->text = val;
+		else if (t->r.column && slice_is(key, "chroma:document"))
+			document = val;
+		else if (t->r.column && slice_is(key, "chroma:uri"))
+			uri = val;
 	}
-	return r;
+	if (r < 0 || take_hidden(document, &t->w->document, &t->r.document,
+	    t->e) < 0)
+		return -1;
+	return take_hidden(uri, &t->w->uri, &t->r.uri, t->e);
 }
 
 static int
 bad_value(struct test *t, struct slice val)
 {
 	return err_data(t->e, "byte %zu: %.*s is not a value of JSON",
-	    (size_t)(val.p - t->r->metadata.p) + 1,
+	    (size_t)(val.p - t->r.metadata.p) + 1,
 	    val.len < 40 ? (int)val.len : 40, val.p);
 }
 
@@ -192,7 +217,7 @@ read_number(struct test *t, struct slice val, struct where_scalar *to)
 		to->type = TYPE_INT;
 		return 0;
 	}
-	r = t->r->stored ? f64_parse(val.p, val.len, &to->f) :
+	r = t->r.stored ? f64_parse(val.p, val.len, &to->f) :
 	    f64_serde(val.p, val.len, &to->f);
 	if (r == -1)
 		return bad_value(t, val);
@@ -237,7 +262,7 @@ value_of(struct test *t, const struct where_node *n, struct where_scalar *to)
 	struct slice text;
 
 	if (n->source != FROM_METADATA) {
-		text = n->source == FROM_URI ? t->r->uri : t->r->document;
+		text = n->source == FROM_URI ? t->r.uri : t->r.document;
 		*to = (struct where_scalar){ .s = text,
 		    .type = text.p ? TYPE_STRING : TYPE_NONE };
 		return 0;
@@ -279,7 +304,8 @@ in_order(const struct where_node *n, const struct where_scalar *v)
 
 /* The element, by the types that both have; whether it is the operand. */
 static int
-is_element(struct test *t, const struct where_scalar *v, const struct where_scalar *want)
+is_element(struct test *t, const struct where_scalar *v,
+    const struct where_scalar *want)
 {
 	struct slice text;
 
@@ -361,10 +387,10 @@ eval_leaf(struct test *t, const struct where_node *n)
 	struct where_scalar v;
 
 	if (n->op == OP_SEARCH)
-		return search(t->r->document, n);
+		return search(t->r.document, n);
 	if (n->op == OP_REGEX)
-		return t->r->document.p ? regex_matches(n->regex,
-		    t->r->document, t->e) : 0;
+		return t->r.document.p ? regex_matches(n->regex,
+		    t->r.document, t->e) : 0;
 	if (value_of(t, n, &v) < 0)
 		return -1;
 	if (n->op == OP_IN)
@@ -397,15 +423,15 @@ eval(struct test *t, const struct where_node *n)
 int
 where_test(struct where *w, const struct where_record *r, struct err *e)
 {
-	struct test t = { w, r, e };
+	struct test t = { w, *r, e };
 	size_t i;
 
 	for (i = 0; i < w->slots; i++) {
 		w->slot[i].text.p = NULL;
 		w->slot[i].read = false;
 	}
-	if (w->slots > 0 && r->metadata.p &&
-	    fill_slots(w, r->metadata, e) < 0)
+	if (r->metadata.p && (w->slots > 0 || (r->column &&
+	    (w->tree.document || w->tree.uri))) && fill_slots(&t) < 0)
 		return -1;
 	return eval(&t, w->tree.root);
 }

@@ -19,13 +19,15 @@
  *     finds the number that was added.
  *   - A document is searched up to its first NUL; a NUL in the operand cuts
  *     it there, and what is before it must then stand at the end.
+ *   - $regex sees all of the document, in the language of regex.h.
  *   - Keys are bytes, without paths.  "chroma:document" and "chroma:uri" are
  *     keys; "#document" with $contains searches the document.
  *
  * What differs, never in what is selected: limits of SQLite (16381 numbers in
  * $in, 1000 operands, 50000 bytes of pattern) are none here; nesting ends at
  * JSON_DEPTH_MAX; a key that stands twice in an object of the filter is
- * refused, where Python takes the last; null is no filter and refused.
+ * refused, where Python takes the last; null is no filter and refused; a
+ * pattern may be refused that regex.h does not support.
  */
 #ifndef STREAM_WHERE_H
 #define STREAM_WHERE_H
@@ -47,8 +49,7 @@ enum where_kind {
 /* What is looked at of a record. */
 struct where_record {
 	struct slice metadata;	/* JSON text of an object, UTF-8; may be
-				 * absent.  "chroma:document" and "chroma:uri"
-				 * in it are not looked at. */
+				 * absent.  See column. */
 	struct slice document;	/* text as json.h has it in memory; */
 	struct slice uri;	/* absent where there is none, or null */
 	bool stored;		/* Numbers are those of Chroma's tables, or of
@@ -56,6 +57,11 @@ struct where_record {
 				 * text of a row of the log, still to be read;
 				 * NaN, Infinity and -Infinity, which Python
 				 * wrote there before 1.0, are as null. */
+	bool column;		/* metadata is the whole column of a row of the
+				 * log, as a record has it in raw: document and
+				 * uri, where absent, are the "chroma:document"
+				 * and "chroma:uri" in it.  Else those are not
+				 * looked at. */
 };
 
 /* The filter in this JSON text.  0 and *w is the caller's to free; -1 with *e
@@ -74,7 +80,7 @@ ATTR_NODISCARD int where_test(struct where *w, const struct where_record *r,
     struct err *e);
 
 /* Whether where_test() ever looks at this part of a record: what is not
- * needed may be left absent. */
+ * needed may be left absent (of a column, when nothing is needed). */
 bool where_needs_metadata(const struct where *w);
 bool where_needs_document(const struct where *w);
 bool where_needs_uri(const struct where *w);

@@ -255,7 +255,8 @@ count_alike(struct parser *p, struct slice op, struct slice list, size_t *n)
 /* The list of $in or $nin.  The first number decides what all are: an integer
  * that is one for Python but not for serde_json makes them floats. */
 static int
-set_of(struct parser *p, struct slice op, struct slice list, struct where_set *set)
+set_of(struct parser *p, struct slice op, struct slice list,
+    struct where_set *set)
 {
 	struct json_iter it;
 	struct where_scalar v;

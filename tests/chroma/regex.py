@@ -3,9 +3,10 @@
 """What a real Chroma says to random regular expressions, as t_regex reads it.
 
 usage: PYTHON regex.py SEED BATCHES [PATTERNS] >FILE
+       PYTHON regex.py again FILE >FILE
 
 Each batch has new texts, and PATTERNS (200) regular expressions made from a
-grammar, some of them broken afterwards.
+grammar, some of them broken afterwards.  "again" asks what FILE asks.
 """
 import json
 import random
@@ -151,33 +152,57 @@ def text(r):
     return "".join(char(r) for _ in range(r.choice([0, 1, 2, 3, 5, 8, 14])))
 
 
-def main():
+class Asked:
+    """A collection of texts that answers."""
+
+    def __init__(self, client, texts):
+        self.coll = client.create_collection("regex", embedding_function=None)
+        self.ids = ["%d" % i for i in range(len(texts))]
+        self.coll.add(ids=self.ids, documents=texts,
+                      embeddings=[[1, 0]] * len(texts))
+
+    def answer(self, pattern):
+        """A digit for each text, or "refused"; None: too large for Rust."""
+        try:
+            got = set(self.coll.get(where_document={"$regex": pattern},
+                                    include=[])["ids"])
+            return "".join("01"[i in got] for i in self.ids)
+        except chromadb.errors.InternalError:
+            return None
+        except Exception as e:
+            if type(e).__name__ != "InvalidArgumentError":
+                raise
+            return "refused"
+
+
+def rounds():
+    """Lists of texts and iterables of lines (with "regex")."""
+    if sys.argv[1] == "again":
+        with open(sys.argv[2], encoding="utf-8") as f:
+            lines = [json.loads(x) for x in f]
+        starts = [i for i, x in enumerate(lines) if "texts" in x]
+        for i, k in zip(starts, starts[1:] + [len(lines)]):
+            yield lines[i]["texts"], lines[i + 1:k]
+        return
     r = random.Random(int(sys.argv[1]))
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 200
+    for _ in range(int(sys.argv[2])):
+        yield [text(r) for _ in range(24)], (
+            {"regex": p} for p in (pattern(r) for _ in range(count)) if p)
+
+
+def main():
     where = tempfile.mkdtemp()
     client = chromadb.PersistentClient(
         path=where, settings=Settings(anonymized_telemetry=False))
-    for _ in range(int(sys.argv[2])):
-        texts = [text(r) for _ in range(24)]
-        coll = client.create_collection("regex", embedding_function=None)
-        ids = ["%d" % i for i in range(len(texts))]
-        coll.add(ids=ids, documents=texts, embeddings=[[1, 0]] * len(texts))
+    for texts, lines in rounds():
+        asked = Asked(client, texts)
         print(json.dumps({"texts": texts}))
-        for _ in range(count):
-            p = pattern(r)
-            if not p:
-                continue
-            try:
-                got = set(coll.get(where_document={"$regex": p},
-                                   include=[])["ids"])
-                answer = "".join("01"[i in got] for i in ids)
-            except chromadb.errors.InternalError:
-                continue        # too large for Rust
-            except Exception as e:
-                if type(e).__name__ != "InvalidArgumentError":
-                    raise
-                answer = "refused"
-            print(json.dumps({"regex": p, "answer": answer}))
+        for line in lines:
+            answer = asked.answer(line["regex"])
+            if answer is not None:
+                line["answer"] = answer
+                print(json.dumps(line))
         client.delete_collection("regex")
     shutil.rmtree(where, ignore_errors=True)
 

@@ -29,6 +29,9 @@ DOCUMENTS = ["the quick", "THE QUICK", "100%", "100x", "a_b", "axb", "a\\b",
 PIECES = ["a", "b", "q", "quick", "%", "_", "\\", "a_b", "0%",
           "\u4e2d\u6587", "\0", "x\0", "b\0c", "ab\0", "\u00e9", "\\%",
           "it's", "", "x", "ab", "z", "\U0001f600"]
+PATTERNS = ["a", "^a", "b$", "(?i)THE", "q.i", "[^a-z]", "\\d+", "^$", "\\bab",
+            "x|y", "a.*b", "\0", "^.$", "\\pL\\PL", "(", "[z-a]", "*", "\\1",
+            "\u00e9|%", "", "(?s)^.{2,5}$", "\\w+\\W"]
 URIS = ["", "u", "file:///a\u00e9", "a\\b"]
 KEYS = ["a", "b", "c", "\u00e9", "a\"", "a\0"]
 ODD_KEYS = ["#document", "$gt", "$x", "#id", "", "$and", "\ud800"]
@@ -125,6 +128,8 @@ def where_document(depth=0):
     op = pick(["$contains", "$not_contains"])
     if chance() < .02:
         return pick([{"$in": ["a"]}, {"a": "b"}, {op: 1}, {}, {op: ["a"]}])
+    if chance() < .25:
+        return {pick(["$regex", "$not_regex"]): pick(PATTERNS)}
     return {op: pick(PIECES)}
 
 

@@ -9,7 +9,8 @@
 
 #include "fuzz.h"
 
-enum { DOCUMENT = 1, STORED = 2, NO_METADATA = 4, NO_DOCUMENT = 8 };
+enum { DOCUMENT = 1, STORED = 2, NO_METADATA = 4, NO_DOCUMENT = 8,
+	COLUMN = 16 };
 
 /* The answer; -1 if the record is bad, -2 if the filter is refused. */
 static int
@@ -28,8 +29,9 @@ answer(struct slice filter, enum where_kind kind, const struct where_record *r)
 	got = where_test(w, r, &e);
 	MUST(got >= -1 && got <= 1);
 	if (got < 0)
-		MUST(e.status == STATUS_DATA && strncmp(e.msg, "byte ", 5) == 0);
-	if (got >= 0 && !where_needs_metadata(w)) {
+		MUST(e.status == STATUS_DATA &&
+		    strncmp(e.msg, "byte ", 5) == 0);
+	if (got >= 0 && !where_needs_metadata(w) && !r->column) {
 		struct where_record other = *r;
 
 		other.metadata.p = NULL;
@@ -112,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	metadata = part(&rest);
 	document = fuzz_copy(rest.p, rest.len);
 	r.stored = flags & STORED;
+	r.column = flags & COLUMN;
 	if (!(flags & NO_METADATA))
 		r.metadata = metadata;
 	if (!(flags & NO_DOCUMENT))

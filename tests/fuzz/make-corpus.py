@@ -376,6 +376,8 @@ FILTERS = {
 for name, text in FILTERS.items():
     seed("where", name, b"\0" + text + b"\0" + META + b"\0one\0two")
 seed("where", "stored", b"\2" + FILTERS["and"] + b"\0" + META + b"\0")
+seed("where", "column", b"\x18" + FILTERS["document-equal"] +
+     b'\0{"a":NaN,"chroma:document":"one","chroma:uri":null}\0')
 seed("where", "nothing-there", b"\x0c" + FILTERS["or"])
 seed("where", "nan", b'\0{"a":1}\0{"a":NaN,"b":[-Infinity]}\0')
 seed("where", "bad-metadata", b'\0{"a":1}\0{"a":1x}\0')
@@ -386,5 +388,26 @@ for name, text in {
     "not-regex": b'{"$or":[{"$not_regex":"^o"},{"$not_contains":"w"}]}',
 }.items():
     seed("where", name, b"\1" + text + b"\0\0one\0two")
+
+# ---- regex: a pattern, 0xff, a text ----
+
+for name, pattern, text in (
+        ("string", "abc", "xxabc"),
+        ("classes", r"[a-z&&[^b]~~\d--5][[:alpha:]\]]", "a5]"),
+        ("properties", r"\p{Lu}\P{sc=Greek}\pL\p{age=6.1}", "A\u00e9b"),
+        ("counts", "(?:a{2,3}|b{0}c+?){2,}$", "aacaa"),
+        ("words", r"\b{start}a\B.\>(?-u:\b)\b{end-half}", "ab c"),
+        ("lines", r"(?mR)^a$\r\n(?-R:^)b$", "a\r\nb"),
+        ("flags", "(?is-mx:A.(?x: b # c\n)(?-u:d))", "a\nbd"),
+        ("escapes", r"\x41\x{1F600}\u00e9\U00000041\v\-", "A"),
+        ("names", "(?P<a_1>x)(?<b.[]>y)", "xy"),
+        ("nested", "((((((a*)*)*)*)*)*)*b", "aaaa"),
+        ("empty", "|()|[a&&b]{0}", ""),
+        ("many-states", "a[ab]{12}c", "abababbbabababaabbbc"),
+        ("count-of-all-ones", "((a{4294967295}){4294967295}){4294967295}", ""),
+        ("not-text", "[^a]", "\udcff\udced\udca0\udc80"),
+):
+    seed("regex", name, pattern.encode() + b"\xff" +
+         text.encode("utf-8", "surrogateescape"))
 
 assert json.loads(WAL)["seq_id"] == 1

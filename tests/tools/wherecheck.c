@@ -85,8 +85,9 @@ read_records(const char *path, bool stored, size_t *n)
 			die(path, "no memory");
 		members(slice_of(line, (size_t)len), name, val, 4);
 		rec[*n].id = val[0];
-		rec[*n].r = (struct where_record){ val[1], text_of(val[2]),
-		    text_of(val[3]), stored };
+		rec[*n].r = (struct where_record){ .metadata = val[1],
+		    .document = text_of(val[2]), .uri = text_of(val[3]),
+		    .stored = stored };
 		++*n;
 	}
 	fclose(fp);

@@ -487,6 +487,54 @@ test_documents(void)
 	    0, "no URI");
 }
 
+/* A row of the log that is no JSON for others: all is in its column. */
+static void
+test_column(void)
+{
+	static const struct {
+		const char *filter;
+		int want, without;	/* as a column, and not */
+	} column[] = {
+		{ "{\"b\":2}", 1, 1 },
+		{ "{\"a\":{\"$ne\":1}}", 1, 1 },
+		{ "{\"chroma:document\":\"x\\ny\"}", 1, 0 },
+		{ "{\"chroma:uri\":\"u\"}", 1, 0 },
+		{ "{\"$and\":[{\"b\":2},{\"chroma:document\":\"x\\ny\"}]}",
+		    1, 0 },
+		{ "{\"$contains\":\"y\"}", 1, 0 },
+		{ "{\"$not_contains\":\"y\"}", 0, 1 },
+		{ "{\"$regex\":\"\\ny$\"}", 1, 0 },
+		{ "{\"$and\":[{\"#document\":{\"$contains\":\"x\"}},{\"b\":2},"
+		    "{\"chroma:uri\":\"u\"}]}", 1, 0 },
+	};
+	struct where_record r = { .metadata = BYTES("{\"a\": NaN, \"b\": 2, "
+	    "\"chroma:document\": \"old\", \"\\u0063hroma:document\": "
+	    "\"x\\ny\", \"chroma:uri\": \"u\"}") };
+	enum where_kind kind;
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < COUNT(column); i++) {
+		kind = column[i].filter[2] == '$' && column[i].filter[3] !=
+		    'a' ? WHERE_DOCUMENT : WHERE_METADATA;
+		r.column = true;
+		ok(test_one(column[i].filter, kind, r, &e) == column[i].want,
+		    "a column: %s", shown_str(column[i].filter));
+		r.column = false;
+		ok(test_one(column[i].filter, kind, r, &e) ==
+		    column[i].without, "no column: %s",
+		    shown_str(column[i].filter));
+	}
+	r.column = true;
+	r.document = BYTES("other");
+	ok(test_one("{\"$contains\":\"other\"}", WHERE_DOCUMENT, r, &e) == 1,
+	    "a document beside the column");
+	r = (struct where_record){ .column = true,
+	    .metadata = BYTES("{\"chroma:document\":null}") };
+	ok(test_one("{\"$regex\":\"^$\"}", WHERE_DOCUMENT, r, &e) == 0,
+	    "a column without a document");
+}
+
 /* What where_needs_... say: m, d, u, or nothing. */
 static void
 test_needs(void)
@@ -737,6 +785,7 @@ main(void)
 	test_single();
 	test_stored();
 	test_documents();
+	test_column();
 	test_needs();
 	test_many();
 	test_vectors("nasty", "nasty-where");
