@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster.c - overlapping sets of nodes that lie near one another. */
+#include "index/cluster.h"
+
+#include <float.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/workers.h"
+#include "index/leaf.h"
+
+#define LEADERS_MAX 1600	/* beyond, the sets are divided again: that is
+				 * cheaper and finds more */
+#define LEADERS_AGAIN 256	/* when dividing again */
+#define OVERLAP_MAX 16
+#define DEPTH_ONCE 3		/* from here on, no overlap */
+#define DEPTH_MAX 6		/* here, cut anywhere */
+#define CHUNK 192		/* nodes assigned at once */
+#define NOBODY UINT32_MAX
+#define TOO_LARGE (3 * CLUSTER_LEAF)
+
+_Static_assert(TOO_LARGE <= LEAF_MAX, "a set must fit into a leaf");
+
+void
+clusters_release(struct clusters *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		free(s->set[i].node);
+	free(s->set);
+	free(s->primary);
+	*s = (struct clusters){ 0 };
+}
+
+/* ---- assigning ---- */
+
+struct assigning {
+	const struct codes *c;
+	const uint32_t *node;
+	uint32_t n;
+	unsigned overlap;
+	struct leaf_panels leaders;
+	uint32_t *to;			/* [n][overlap] */
+	char *room;			/* packed rows of each thread */
+	size_t room_size;
+};
+
+/* The nearest leaders of one node. */
+struct choice {
+	unsigned n;
+	float distance[OVERLAP_MAX];
+	uint32_t leader[OVERLAP_MAX];
+};
+
+static void
+consider(struct choice *best, unsigned overlap, float distance,
+    uint32_t leader)
+{
+	unsigned t;
+
+	if (best->n == overlap && distance >= best->distance[overlap - 1])
+		return;
+	t = best->n < overlap ? best->n++ : overlap - 1;
+	for (; t > 0 && best->distance[t - 1] > distance; t--) {
+		best->distance[t] = best->distance[t - 1];
+		best->leader[t] = best->leader[t - 1];
+	}
+	best->distance[t] = distance;
+	best->leader[t] = leader;
+}
+
+/* Rows of a tile against all leaders. */
+static void
+assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
+    void *packed, struct choice *best)
+{
+	static const float no_limit[KERNEL_COLUMNS_MAX];
+	const struct kernel *k = a->c->kernel;
+	int32_t product[8 * KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
+	float distance[KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
+	int32_t sum[8] = { 0 };
+	uint64_t near, ignored;
+	uint32_t p, i;
+
+	for (i = 0; i < k->rows; i++) {
+		uint32_t node = a->node[first + (i < rows ? i : 0)];
+
+		k->pack_row((char *)packed + (size_t)i * k->row_bytes *
+		    a->c->len, codes_at(a->c, node), a->c->len);
+		sum[i] = a->c->sum[node];
+		best[i].n = 0;
+	}
+	for (p = 0; p * k->columns < a->leaders.n; p++) {
+		k->tile(packed, sum, (char *)a->leaders.panel + (size_t)p *
+		    k->panel_bytes * a->c->len, a->c->len, product);
+		for (i = 0; i < rows; i++) {
+			struct kernel_terms x = a->c->terms[a->node[first +
+			    i]];
+
+			if (a->c->ip)
+				x.add = a->c->squared[a->node[first + i]];
+			k->distances(product + (size_t)i * k->columns, x,
+			    best[i].n == a->overlap ?
+			    best[i].distance[a->overlap - 1] : FLT_MAX,
+			    &a->leaders.columns[p], no_limit, distance, &near,
+			    &ignored);
+			for (; near; near &= near - 1) {
+				uint32_t j = (uint32_t)__builtin_ctzll(near);
+
+				if (p * k->columns + j < a->leaders.n)
+					consider(&best[i], a->overlap,
+					    distance[j], p * k->columns + j);
+			}
+		}
+	}
+}
+
+static void
+assign_chunk(size_t chunk, unsigned worker, void *arg)
+{
+	const struct assigning *a = arg;
+	const unsigned rows = a->c->kernel->rows;
+	struct choice best[8];
+	uint32_t i, end = (uint32_t)(chunk + 1) * CHUNK;
+	unsigned some, r, f;
+
+	if (end > a->n)
+		end = a->n;
+	for (i = (uint32_t)chunk * CHUNK; i < end; i += rows) {
+		some = end - i < rows ? end - i : rows;
+		assign_rows(a, i, some, a->room + worker * a->room_size,
+		    best);
+		for (r = 0; r < some; r++)
+			for (f = 0; f < a->overlap; f++)
+				a->to[(size_t)(i + r) * a->overlap + f] =
+				    f < best[r].n ? best[r].leader[f] :
+				    NOBODY;
+	}
+}
+
+/* ---- dividing ---- */
+
+static uint64_t
+mix(uint64_t z)
+{
+	z += 0x9e3779b97f4a7c15;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+/* Leaders from all over the list. */
+static void
+draw(const uint32_t *node, uint32_t n, uint32_t *leader, uint32_t leaders,
+    uint64_t seed)
+{
+	uint32_t i, from, to;
+
+	for (i = 0; i < leaders; i++) {
+		from = (uint32_t)((uint64_t)i * n / leaders);
+		to = (uint32_t)((uint64_t)(i + 1) * n / leaders);
+		leader[i] = node[from + mix(seed + i) % (to - from)];
+	}
+}
+
+/* Members of each leader's set, from what each node was assigned to. */
+static int
+gather(const struct assigning *a, struct cluster_set *set, uint32_t leaders)
+{
+	size_t i, all = (size_t)a->n * a->overlap;
+	uint32_t l;
+
+	for (i = 0; i < all; i++)
+		if (a->to[i] != NOBODY)
+			set[a->to[i]].n++;
+	for (l = 0; l < leaders; l++) {
+		set[l].node = malloc(((size_t)set[l].n + 1) *
+		    sizeof(uint32_t));
+		if (!set[l].node)
+			return -1;
+		set[l].n = 0;
+	}
+	for (i = 0; i < all; i++)
+		if (a->to[i] != NOBODY)
+			set[a->to[i]].node[set[a->to[i]].n++] =
+			    a->node[i / a->overlap];
+	return 0;
+}
+
+static void
+free_sets(struct cluster_set *set, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; set && i < n; i++)
+		free(set[i].node);
+	free(set);
+}
+
+/* Divide nodes among leaders.  The sets, to be freed; NULL: no memory. */
+static struct cluster_set *
+divide(const struct codes *c, const uint32_t *node, uint32_t n,
+    uint32_t leaders, unsigned overlap, uint64_t seed, unsigned threads,
+    uint32_t *primary)
+{
+	struct assigning a = { .c = c, .node = node, .n = n,
+	    .overlap = overlap, .room_size = (size_t)c->kernel->rows *
+	    c->kernel->row_bytes * c->len };
+	struct cluster_set *set = calloc(leaders, sizeof(*set));
+	uint32_t *leader = malloc(leaders * sizeof(*leader)), i;
+	struct err ignored;
+	bool good;
+
+	a.to = malloc((size_t)n * overlap * sizeof(*a.to));
+	a.room = codes_alloc(threads, a.room_size);
+	good = set && leader && a.to && a.room &&
+	    leaf_panels_init(&a.leaders, c, leaders, &ignored) == 0;
+	if (good) {
+		draw(node, n, leader, leaders, seed);
+		leaf_panels_fill(&a.leaders, c, leader, leaders, c->ip);
+		workers_run(threads, (n + CHUNK - 1) / CHUNK, 4, assign_chunk,
+		    &a);
+		good = gather(&a, set, leaders) == 0;
+		for (i = 0; primary && i < n; i++)
+			primary[i] = a.to[(size_t)i * overlap];
+	}
+	leaf_panels_release(&a.leaders);
+	free(leader);
+	free(a.to);
+	free(a.room);
+	if (good)
+		return set;
+	free_sets(set, leaders);
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+struct dividing {
+	struct clusters *s;
+	const struct codes *c;
+	struct cluster_set *top;
+	uint64_t seed;
+	pthread_mutex_t lock;
+	bool failed;
+};
+
+/* The set is *s's now. */
+static void
+keep(struct dividing *d, struct cluster_set set)
+{
+	struct clusters *s = d->s;
+	struct cluster_set *grown;
+
+	if (set.n < 2) {
+		free(set.node);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	if (s->n == s->room) {
+		grown = reallocarray(s->set, s->room ? 2 * s->room : 256,
+		    sizeof(*grown));
+		if (grown) {
+			s->set = grown;
+			s->room = s->room ? 2 * s->room : 256;
+		}
+	}
+	if (s->n < s->room)
+		s->set[s->n++] = set;
+	else {
+		d->failed = true;
+		free(set.node);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void
+fail(struct dividing *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->failed = true;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* Cut anywhere what does not divide: it is as good as one point. */
+static void
+cut(struct dividing *d, struct cluster_set set)
+{
+	uint32_t at, some;
+
+	for (at = 0; at < set.n; at += some) {
+		struct cluster_set part = { 0 };
+
+		some = set.n - at < CLUSTER_LEAF ? set.n - at : CLUSTER_LEAF;
+		part.node = malloc(some * sizeof(*part.node));
+		if (!part.node) {
+			fail(d);
+			break;
+		}
+		memcpy(part.node, set.node + at, some * sizeof(*part.node));
+		part.n = some;
+		keep(d, part);
+	}
+	free(set.node);
+}
+
+/* Divide until it fits; the nodes are taken over. */
+static void
+descend(struct dividing *d, struct cluster_set set, int depth)
+{
+	uint32_t leaders = set.n * 2 / CLUSTER_LEAF + 1, i;
+	struct cluster_set *sub;
+
+	if (set.n <= TOO_LARGE) {
+		keep(d, set);
+		return;
+	}
+	if (depth > DEPTH_MAX) {
+		cut(d, set);
+		return;
+	}
+	if (leaders > LEADERS_AGAIN)
+		leaders = LEADERS_AGAIN;
+	sub = divide(d->c, set.node, set.n, leaders, depth > DEPTH_ONCE ?
+	    1 : 2, d->seed + set.n, 1, NULL);
+	free(set.node);
+	if (!sub) {
+		fail(d);
+		return;
+	}
+	for (i = 0; i < leaders; i++)
+		descend(d, sub[i], depth + 1);
+	free(sub);
+}
+
+static void
+descend_one(size_t i, unsigned worker, void *arg)
+{
+	struct dividing *d = arg;
+
+	(void)worker;
+	descend(d, d->top[i], 1);
+}
+
+int
+clusters_make(struct clusters *s, const struct codes *c, unsigned overlap,
+    uint64_t seed, struct err *e)
+{
+	struct dividing d = { .s = s, .c = c, .seed = seed,
+	    .lock = PTHREAD_MUTEX_INITIALIZER };
+	uint32_t *all = malloc(((size_t)c->n + 1) * sizeof(*all)), i;
+	uint64_t leaders = (uint64_t)c->n * overlap / CLUSTER_LEAF;
+
+	*s = (struct clusters){ 0 };
+	s->primary = calloc((size_t)c->n + 1, sizeof(*s->primary));
+	if (!all || !s->primary) {
+		free(all);
+		return err_nomem(e);
+	}
+	for (i = 0; i < c->n; i++)
+		all[i] = i;
+	if (c->n <= TOO_LARGE) {
+		s->leaders = 1;
+		keep(&d, (struct cluster_set){ all, c->n });
+		return d.failed ? err_nomem(e) : 0;
+	}
+	s->leaders = leaders < 2 ? 2 : leaders > LEADERS_MAX ? LEADERS_MAX :
+	    (uint32_t)leaders;
+	d.top = divide(c, all, c->n, s->leaders, overlap, seed, c->threads,
+	    s->primary);
+	free(all);
+	if (!d.top)
+		return err_nomem(e);
+	workers_run(c->threads, s->leaders, 1, descend_one, &d);
+	free(d.top);
+	return d.failed ? err_nomem(e) : 0;
+}
+
+uint32_t *
+clusters_order(const struct clusters *s, uint32_t n)
+{
+	uint32_t *at = calloc((size_t)s->leaders + 1, sizeof(*at));
+	uint32_t *order = malloc(((size_t)n + 1) * sizeof(*order)), i;
+
+	if (at && order) {
+		for (i = 0; i < n; i++)
+			at[s->primary[i] + 1]++;
+		for (i = 0; i < s->leaders; i++)
+			at[i + 1] += at[i];
+		for (i = 0; i < n; i++)
+			order[at[s->primary[i]]++] = i;
+		free(at);
+		return order;
+	}
+	free(at);
+	free(order);
+	return NULL;
+}
+
+int
+clusters_renumber(struct clusters *s, const uint32_t *order, uint32_t n,
+    struct err *e)
+{
+	uint32_t *to = malloc(((size_t)n + 1) * sizeof(*to)), i;
+	size_t k;
+
+	if (!to)
+		return err_nomem(e);
+	for (i = 0; i < n; i++)
+		to[order[i]] = i;
+	for (k = 0; k < s->n; k++)
+		for (i = 0; i < s->set[k].n; i++)
+			s->set[k].node[i] = to[s->set[k].node[i]];
+	free(to);
+	return 0;
+}
