@@ -29,8 +29,8 @@ near_release(struct near *l)
 	*l = (struct near){ 0 };
 }
 
-static int
-compare(const void *a, const void *b)
+int
+near_compare(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 
@@ -43,7 +43,7 @@ near_sort(uint64_t *key, unsigned n)
 	unsigned i, j;
 
 	if (n > FEW) {
-		qsort(key, n, sizeof(*key), compare);
+		qsort(key, n, sizeof(*key), near_compare);
 		return;
 	}
 	for (i = 1; i < n; i++) {

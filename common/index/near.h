@@ -60,7 +60,8 @@ void near_merge(struct near *l, uint32_t node, const uint64_t *key,
 /* What a key must not be above to get into the list. */
 float near_limit(const struct near *l, uint32_t node);
 
-/* Sort a few keys. */
+/* Sort keys; for qsort(3). */
+int near_compare(const void *a, const void *b);
 void near_sort(uint64_t *key, unsigned n);
 
 void near_release(struct near *l);
