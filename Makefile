@@ -45,10 +45,10 @@ LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	file spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
-	regexstep regex
+	regexstep regex workers
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact
-index  := codes near leaf cluster graph prune upper connect measure build kernel kernelportable kernelavx2 kernelavx512 kernelneon
+index  := codes near leaf cluster graph prune upper connect measure build files kernel kernelportable kernelavx2 kernelavx512 kernelneon
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick
@@ -61,7 +61,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_regex fuzz_stream fuzz_where
-BENCH  := bench_f32
+BENCH  := bench_f32 bench_hnsw
 TOOLS  := faultio.so holdopen wherecheck
 
 opt.release := -O2

@@ -37,7 +37,8 @@ put(struct nearest *x, uint32_t s, uint64_t key)
 	for (t = MEASURE_K - 1; t > 0 && k[t - 1] > key; t--)
 		k[t] = k[t - 1];
 	k[t] = key;
-	x->limit[s] = near_distance(k[MEASURE_K - 1]);
+	if (k[MEASURE_K - 1] != UINT64_MAX)
+		x->limit[s] = near_distance(k[MEASURE_K - 1]);
 }
 
 static void
@@ -95,7 +96,7 @@ measure_chunk(size_t chunk, unsigned worker, void *arg)
 static double
 compare(struct measuring *m, const struct near *l)
 {
-	uint64_t all = 0, had = 0;
+	uint64_t all = 0, had = 0, last = 0;
 	unsigned w, t;
 	uint32_t s;
 
@@ -107,14 +108,14 @@ compare(struct measuring *m, const struct near *l)
 			for (t = 0; t < MEASURE_K; t++)
 				put(&m->nearest[0], s,
 				    m->nearest[w].key[s][t]);
-		for (t = 0; t < MEASURE_K; t++) {
-			if (m->nearest[0].key[s][t] == UINT64_MAX)
-				continue;
-			all++;
-			/* the list is sorted: its t-th is at least as far */
-			had += t < count && near_distance(key[t]) <=
-			    near_distance(m->nearest[0].key[s][MEASURE_K - 1]);
-		}
+		for (t = 0; t < MEASURE_K; t++)
+			if (m->nearest[0].key[s][t] != UINT64_MAX) {
+				all++;
+				last = m->nearest[0].key[s][t];
+			}
+		/* the list is sorted, and as near is as good */
+		for (t = 0; t < count && t < MEASURE_K; t++)
+			had += near_distance(key[t]) <= near_distance(last);
 	}
 	return all == 0 ? 1 : (double)had / (double)all;
 }
