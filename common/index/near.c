@@ -8,7 +8,7 @@
 
 #include "index/codes.h"
 
-#define FEW 48			/* are sorted by insertion */
+#define FEW 96			/* are sorted by insertion */
 
 int
 near_init(struct near *l, uint32_t n, struct err *e)
