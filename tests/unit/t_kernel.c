@@ -108,7 +108,7 @@ test_distances(const struct kernel *k)
 	for (round = 0; round < 50; round++) {
 		for (j = 0; j < k->columns; j++) {
 			product[j] = rand() % 400000 - 200000;
-			c.scale[j] = any() / 1000;
+			c.scale[j] = any() / 100;
 			c.add[j] = any() + 10;
 			limits[j] = any() * 10;
 		}
