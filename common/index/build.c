@@ -65,14 +65,36 @@ hash_one(size_t i, unsigned worker, void *arg)
 	h->print[i] = (struct fingerprint){ a ^ a >> 32, (uint32_t)i };
 }
 
-static int
-compare_prints(const void *a, const void *b)
-{
-	const struct fingerprint *x = a, *y = b;
+#define DIGIT 16		/* bits */
 
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return x->vector < y->vector ? -1 : x->vector > y->vector;
+/* By hash, those of one hash in the order in which they come.  other: room for
+ * as many.  The number of passes is even, so that they end where they were. */
+static int
+sort_prints(struct fingerprint *print, struct fingerprint *other, uint32_t n)
+{
+	uint32_t *at = malloc(sizeof(*at) << DIGIT), i, sum, count;
+	unsigned shift;
+
+	if (!at)
+		return -1;
+	for (shift = 0; shift < 64; shift += DIGIT) {
+		struct fingerprint *from = print;
+
+		memset(at, 0, sizeof(*at) << DIGIT);
+		for (i = 0; i < n; i++)
+			at[from[i].hash >> shift & 0xffff]++;
+		for (i = sum = 0; i < 1u << DIGIT; i++) {
+			count = at[i];
+			at[i] = sum;
+			sum += count;
+		}
+		for (i = 0; i < n; i++)
+			other[at[from[i].hash >> shift & 0xffff]++] = from[i];
+		print = other;
+		other = from;
+	}
+	free(at);
+	return 0;
 }
 
 /* Of each vector the first that is equal to it: first[i] == i if none is. */
@@ -102,38 +124,55 @@ find_first(const struct vectors *v, const struct fingerprint *print,
 	}
 }
 
+/* find_first() of all vectors; to be freed.  NULL: no memory. */
+static uint32_t *
+firsts(const struct vectors *v, unsigned threads)
+{
+	size_t n = (size_t)v->n + 1;
+	struct fingerprint *other = malloc(n * sizeof(*other));
+	struct hashing h = { v, malloc(n * sizeof(*h.print)) };
+	uint32_t *first = malloc(n * sizeof(*first));
+
+	if (other && h.print && first) {
+		workers_run(threads, v->n, 256, hash_one, &h);
+		if (sort_prints(h.print, other, v->n) == 0) {
+			find_first(v, h.print, first);
+			free(other);
+			free(h.print);
+			return first;
+		}
+	}
+	free(other);
+	free(h.print);
+	free(first);
+	return NULL;
+}
+
 /* The different vectors into b->vector, the others beside; *n of them. */
 static int
 tell_apart(struct build_result *b, const struct vectors *v, unsigned threads,
     uint32_t *n)
 {
-	struct hashing h = { v, NULL };
-	uint32_t *first = malloc(((size_t)v->n + 1) * sizeof(*first)), i;
+	uint32_t *first = firsts(v, threads), i;
 
-	h.print = malloc(((size_t)v->n + 1) * sizeof(*h.print));
-	b->vector = malloc(((size_t)v->n + 1) * sizeof(*b->vector));
-	if (!first || !h.print || !b->vector) {
-		free(first);
-		free(h.print);
+	if (!first)
 		return -1;
-	}
-	workers_run(threads, v->n, 256, hash_one, &h);
-	qsort(h.print, v->n, sizeof(*h.print), compare_prints);
-	find_first(v, h.print, first);
-	free(h.print);
 	for (i = 0, *n = 0; i < v->n; i++)
-		if (first[i] == i)
+		*n += first[i] == i;
+	b->vector = malloc(((size_t)*n + 1) * sizeof(*b->vector));
+	b->copy = malloc(((size_t)v->n - *n + 1) * sizeof(*b->copy));
+	b->copy_of = malloc(((size_t)v->n - *n + 1) * sizeof(*b->copy_of));
+	for (i = 0, *n = 0; b->vector && b->copy && b->copy_of && i < v->n;
+	    i++) {
+		if (first[i] == i) {
 			b->vector[(*n)++] = i;
-	b->copies = v->n - *n;
-	b->copy = malloc(((size_t)b->copies + 1) * sizeof(*b->copy));
-	b->copy_of = malloc(((size_t)b->copies + 1) * sizeof(*b->copy_of));
-	for (i = 0, b->copies = 0; b->copy && b->copy_of && i < v->n; i++)
-		if (first[i] != i) {
+		} else {
 			b->copy[b->copies] = i;
 			b->copy_of[b->copies++] = first[i];
 		}
+	}
 	free(first);
-	return b->copy && b->copy_of ? 0 : -1;
+	return b->vector && b->copy && b->copy_of ? 0 : -1;
 }
 
 /* Copies know their nodes now, by the vectors that these are. */
