@@ -61,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    !utf8_valid(text.p, text.len));
 	} else if (utf8_valid(pattern.p, pattern.len)) {
 		MUST(strstr(e.msg, "byte ") == e.msg ||
-		    strstr(e.msg, "too large") == e.msg);
+	XX
 	}
 	fuzz_free(pattern);
 	fuzz_free(text);

@@ -321,6 +321,23 @@ nested(const char *a, int n, const char *m, const char *z)
 	return e.msg;
 }
 
+/* Sets that overlap, each another. */
+static void
+repeat_sets(void)
+{
+	struct buf b = { 0 };
+	struct regex *r;
+	struct err e;
+	unsigned i;
+
+	for (i = 0; i < 20000; i++)
+		buf_addf(&b, "[\\x{%x}-\\x{%x}]", 0x100 + i, 0x110 + 2 * i);
+	ok(regex_compile(&r, buf_slice(&b), &e) < 0 && !strcmp(e.msg,
+	    "byte 1: too large: its classes have too many ranges"),
+	    "20000 sets: %s", e.msg);
+	buf_release(&b);
+}
+
 static void
 test_limits(void)
 {
@@ -350,6 +367,7 @@ test_limits(void)
 	    "********************************************************", ""),
 	    "taken"), "stacked");
 	ok(!strcmp(nested("", 0, "[a-z]{100000}", ""), "taken"), "100000");
+	repeat_sets();
 }
 
 /* ---- texts that make many states ---- */
