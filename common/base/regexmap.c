@@ -328,7 +328,8 @@ make_classes(struct split *s)
 }
 
 int
-regexmap_make(struct regexprog *p, const struct regexparse_tree *t, struct err *e)
+regexmap_make(struct regexprog *p, const struct regexparse_tree *t,
+    struct err *e)
 {
 	struct split s = { .p = p, .t = t, .e = e };
 	uint32_t i;

@@ -217,6 +217,8 @@ static const struct {
 	{ S("^\\p{is l C }$"), { S("a"), S("A") }, { S("\xe4\xb8\xad") } },
 	{ S("^\\p{age=15.1}$"), { S("a"), S("\xf0\xae\xaf\xb0") },
 	    { S("\xe1\xb2\x8a") } },
+	{ S("^\\p{Alphabetic}$"), { S("b"), S("\xf0\x91\x8e\xb8"),
+	    S("\xe1\xb7\xa6") }, { S("1"), S("\xcc\x81") } },
 	{ S("^\\p{Emoji}$"), { S("\xf0\x9f\x98\x80"), S("1") }, { S("a") } },
 	/* case */
 	{ S("^(?i)k$"), { S("K"), S("\xe2\x84\xaa") }, { S("c") } },
