@@ -220,8 +220,8 @@ intern(struct regex *r, unsigned kind)
 }
 
 /* What follows the state (by its entry) over the class: ACCEPT, DEAD, a state,
- * UNKNOWN when the cache was full: then r->s.then is what follows, and the cache
- * is empty.  -1 without memory. */
+ * UNKNOWN when the cache was full: then r->s.then is what follows, and the
+ * cache is empty.  -1 without memory. */
 static int64_t
 work_out(struct regex *r, uint32_t entry, uint32_t class)
 {
@@ -296,8 +296,8 @@ search(struct regex *r, const unsigned char *p, const unsigned char *end,
 		to = next ? next : work_out(r, s, class);
 		if (to == UNKNOWN) {
 			if ((size_t)(p - full) < (size_t)made * SLOW_BYTES)
-				return search_slowly(r, r->s.then.v, r->s.then.n,
-				    r->p.kind[class], p, end);
+				return search_slowly(r, r->s.then.v,
+				    r->s.then.n, r->p.kind[class], p, end);
 			full = p;
 			idle = UNKNOWN;
 			to = intern(r, r->p.kind[class]);
