@@ -536,20 +536,16 @@ take_operations(struct config *cf, const char *arg)
 static void
 take_redact(struct config *cf, char *arg)
 {
-	char *word, *rest = NULL;
+	const char *word;
 	unsigned what;
 
-	for (word = strtok_r(arg, ",", &rest); word;
-	    word = strtok_r(NULL, ",", &rest)) {
+	while ((word = strsep(&arg, ","))) {
 		what = redact_of(word);
 		if (!what)
 			prog_usage("--redact: '%s' is none of documents, "
 			    "metadata, ids, embeddings, names", word);
 		cf->redact.what |= what;
 	}
-	if (!cf->redact.what)
-		prog_usage("--redact: what? documents, metadata, ids, "
-		    "embeddings, names");
 }
 
 /* What says which ids. */
