@@ -450,7 +450,7 @@ take_input(struct job *j, struct stream_in *si, struct item *item, int got,
 static int
 put_latest(struct job *j, struct err *e)
 {
-	struct stream_in from = { .in.name = "--latest" };
+	struct stream_in from = { .in.name = j->latest.place };
 	struct config *cf = j->cf;
 	struct begin bg;
 	struct item item;

@@ -184,12 +184,18 @@ item_of(struct latest *l, const struct entry *x, struct item *item,
 	    frame_text(&item->frame, &item->json, e) : 0;
 }
 
+static void
+set_place(struct latest *l, const struct entry *x)
+{
+	snprintf(l->place, sizeof(l->place), "record %llu",
+	    (unsigned long long)x->number + 1);
+}
+
 static int
 decode(struct latest *l, const struct entry *x, struct record *r,
     struct err *e)
 {
 	struct item item;
-	char place[40];
 	int got;
 
 	if (item_of(l, x, &item, e) < 0)
@@ -198,9 +204,8 @@ decode(struct latest *l, const struct entry *x, struct record *r,
 	    &l->memory, e) : frame_to_record(&item.frame, r, e);
 	if (got == 0)
 		return 0;
-	snprintf(place, sizeof(place), "record %llu",
-	    (unsigned long long)x->number + 1);
-	return err_in(e, place);
+	set_place(l, x);
+	return err_in(e, l->place);
 }
 
 /* A row of more than one: into the spool as a line. */
@@ -260,9 +265,12 @@ take(struct latest *l, struct group *g, const struct entry *x, struct err *e)
 	if (!g->folding)
 		fold_reset(&l->fold);
 	g->folding = true;
-	if (decode(l, x, &r, e) < 0 ||
-	    fold_add(&l->fold, &r, x->number, e) < 0)
+	if (decode(l, x, &r, e) < 0)
 		return -1;
+	if (fold_add(&l->fold, &r, x->number, e) < 0) {
+		set_place(l, x);
+		return e->status == STATUS_DATA ? err_in(e, l->place) : -1;
+	}
 	if (l->fold.before.last == x->number)
 		g->before = *x;
 	if (l->fold.state.last == x->number)
@@ -323,5 +331,8 @@ latest_next(struct latest *l, struct item *item, struct err *e)
 	const void *p;
 	int got = spill_next(&l->out, &p, e);
 
-	return got <= 0 ? got : item_of(l, p, item, e) < 0 ? -1 : 1;
+	if (got <= 0)
+		return got;
+	set_place(l, p);
+	return item_of(l, p, item, e) < 0 ? -1 : 1;
 }
