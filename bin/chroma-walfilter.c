@@ -190,17 +190,24 @@ check_names(const struct opt_list *list, struct slice collections,
 	return 0;
 }
 
-/* Put "key":value behind "version" in a begin record; what it says of key
- * itself goes. */
+/* Put "key":value behind "version" in a begin record, unless it has it; what
+ * else it says of key goes. */
 static int
 mark(struct slice text, const char *key, const char *value, struct buf *out,
     struct err *e)
 {
+	const char *const keys[] = { key };
+	struct slice k, v, have[1];
 	struct json_iter it;
-	struct slice k, v;
 	int got;
 
 	buf_reset(out);
+	if (json_members(text, keys, have, 1, e) < 0)
+		return -1;
+	if (slice_is(have[0], value)) {
+		buf_add(out, text.p, text.len);
+		return buf_ok(out) ? 0 : err_nomem(e);
+	}
 	if (json_object(&it, text, e) < 0)
 		return -1;
 	while ((got = json_next(&it, &k, &v)) > 0) {
