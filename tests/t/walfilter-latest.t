@@ -41,6 +41,10 @@ left() {
 	cp out in.bin
 	run chroma-walfilter -j --latest "$@" in.bin
 	same "$l_name: of the binary form" want.left out
+	run chroma-walfilter --latest "$@" in.bin
+	cp out out.bin
+	run chroma-walfilter -j out.bin
+	same "$l_name: binary to binary" want.left out
 	[ $# -gt 0 ] || {
 		run chroma-walfilter --latest once
 		same "$l_name: twice" want.left out
