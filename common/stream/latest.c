@@ -69,7 +69,8 @@ put_part(struct buf *b, struct slice s)
 
 	le_put_u64(len, s.p ? s.len : UINT64_MAX);
 	buf_add(b, len, sizeof(len));
-	buf_add(b, s.p, s.len);
+	if (s.p)
+		buf_add(b, s.p, s.len);
 }
 
 static struct slice
