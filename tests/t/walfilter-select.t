@@ -131,6 +131,12 @@ picks '--ids-from, JSON with CR LF' '1 3 9 10 11 15' --ids-from=dos
 seq 1 100000 >many
 picks '--ids-from, many' '4' --ids-from=many --id=A
 
+# as many as a table could hold
+for n in 63 64 128 4096; do
+	seq 1 $n >ids
+	picks "--ids-from, $n" '' --ids-from=ids
+done
+
 # damaged MESSAGE LINE: as the second line of such a file
 damaged() {
 	printf '{"id":"a"}\n%b\n{"id":"b"}\n' "$2" >ids
@@ -190,6 +196,14 @@ picks '--where-document, empty is a document' '4 7' \
     --where-document='{"$regex":"^$"}'
 picks '--where and --where-document' '1 4 11' --where='{"k":1}' \
     --where-document='{"$contains":"cat"}'
+
+# numbers of the log are read as Chroma reads them, those of get() were
+for type in wal record; do
+	printf '%s\n' "{\"type\":\"$type\",\"metadata\":{\"k\":365688.91691258556}}"
+done >float
+run chroma-walfilter --plain --where='{"k":365688.91691258556}' float
+head -1 float >want
+same '--where, a number that Chroma reads otherwise' want out
 
 # ---- -e, --limit, --count ----
 
