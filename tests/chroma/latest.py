@@ -69,8 +69,8 @@ class History:
 
     def document(self):
         kind = self.rng.randrange(8)
-        if kind == 0 and not RUST and self.rng.random() < 0.2:
-            return None     # writes a null, which removes it; not merged
+        if kind == 0 and not RUST:
+            return None     # writes a null, which removes it
         return "" if kind == 1 else self.rng.choice(["text ", "\u0130\n", "{}"]) + str(
             self.rng.randrange(99))
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # chroma-walfilter: ids, globs, times, where, --invert, --exit-status, several
 # inputs; hostile lines; mistakes on the command line.
+# shellcheck disable=SC2016,SC1003
 . "${0%/*}/../lib.sh"
 
 # the records below are known by their line here
@@ -115,8 +116,8 @@ printf '\351\nA\n' >ids
 picks '--ids-from, not UTF-8' '4' --ids-from=ids
 printf ' {"id":"a"}\n[1]\n{\n"id"\nA' >ids
 picks '--ids-from: the first line says that it is no JSON' '4' --ids-from=ids
-printf 'b\n' >more
-picks '--ids-from, twice' '2 4 12' --ids-from=ids --ids-from=more
+printf 'b\n' >b.ids
+picks '--ids-from, twice' '2 4 12' --ids-from=ids --ids-from=b.ids
 zstd -q ids
 picks '--ids-from, compressed' '4' --ids-from=ids.zst
 cat >ids <<'END'
@@ -129,6 +130,12 @@ sed 's/$/\r/' ids >dos
 picks '--ids-from, JSON with CR LF' '1 3 9 10 11 15' --ids-from=dos
 seq 1 100000 >many
 picks '--ids-from, many' '4' --ids-from=many --id=A
+
+# as many as a table could hold
+for n in 63 64 128 4096; do
+	seq 1 $n >ids
+	picks "--ids-from, $n" '' --ids-from=ids
+done
 
 # damaged MESSAGE LINE: as the second line of such a file
 damaged() {
@@ -190,6 +197,14 @@ picks '--where-document, empty is a document' '4 7' \
 picks '--where and --where-document' '1 4 11' --where='{"k":1}' \
     --where-document='{"$contains":"cat"}'
 
+# numbers of the log are read as Chroma reads them, those of get() were
+for type in wal record; do
+	printf '%s\n' "{\"type\":\"$type\",\"metadata\":{\"k\":365688.91691258556}}"
+done >float
+run chroma-walfilter --plain --where='{"k":365688.91691258556}' float
+head -1 float >want
+same '--where, a number that Chroma reads otherwise' want out
+
 # ---- -e, --limit, --count ----
 
 # ends STATUS RECORDS OPTION...
@@ -215,8 +230,8 @@ status_is '-e --count --limit=0' 1
 run chroma-walfilter -q -e -o none --id=c s.jsonl
 status_is '-e -o: status' 1
 ok '-e -o: the file is there' [ -s none ]
-{ echo "$BEGIN"; head -3 records; } >cut
-run chroma-walfilter -e --id=c cut
+{ echo "$BEGIN"; head -3 records; } >cut.jsonl
+run chroma-walfilter -e --id=c cut.jsonl
 status_is '-e of a damaged stream' 3
 # what was asked for is there: nothing behind it is read
 { echo "$BEGIN"; head -3 records; echo rubbish; } >behind
@@ -230,7 +245,7 @@ done
 run chroma-walfilter --limit=4 behind
 status_is '--limit=4' 3
 mkfifo pipe
-{ cat cut; sleep 20; } >pipe &
+{ cat cut.jsonl; sleep 20; } >pipe &
 timeout 5 chroma-walfilter --limit=1 --id=a pipe >out
 t_line '--limit waits for no more' $?
 kill $!
@@ -269,18 +284,18 @@ run chroma-walfilter --limit=17 s.jsonl t.jsonl
 stream $(seq 1 17)
 same '--limit ends with the first: no second' want out
 : >empty
-for second in nope empty cut; do
+for second in nope empty cut.jsonl; do
 	case $second in
 	nope) want=4 msg='nope: No such file or directory' ;;
 	empty) want=3 msg='empty: empty: not even a begin record; what should have written it failed' ;;
-	*) want=3 msg='cut: no end record: truncated after 3 records' ;;
+	*) want=3 msg='cut.jsonl: no end record: truncated after 3 records' ;;
 	esac
 	run chroma-walfilter t.jsonl $second s.jsonl
 	status_is "second is $second: status" $want
 	echo "chroma-walfilter: $msg" >want
 	same "second is $second: message" want err
 	# the end of a stream goes out with the begin of the next
-	if [ $second = cut ]; then cat t.jsonl cut; else sed '$d' t.jsonl
+	if [ $second = cut.jsonl ]; then cat t.jsonl cut.jsonl; else sed '$d' t.jsonl
 	fi >want
 	same "second is $second: what was written" want out
 	run chroma-walfilter --count t.jsonl $second s.jsonl
