@@ -126,7 +126,8 @@ struct job {
 	struct latest latest;
 	struct record_memory memory;
 	struct buf line;
-	struct buf begin;	/* --latest: the last begin record */
+	struct buf begin;	/* --latest: the last begin record, */
+	bool bare, identity;	/* and what any of them said */
 	bool ending;		/* an end came, and goes out when nothing
 				 * damaged follows it */
 	bool done;		/* the limit is reached */
@@ -189,17 +190,24 @@ check_names(const struct opt_list *list, struct slice collections,
 	return 0;
 }
 
-/* Put "key":value behind "version" in a begin record; what it says of key
- * itself goes. */
+/* Put "key":value behind "version" in a begin record, unless it has it; what
+ * else it says of key goes. */
 static int
 mark(struct slice text, const char *key, const char *value, struct buf *out,
     struct err *e)
 {
+	const char *const keys[] = { key };
+	struct slice k, v, have[1];
 	struct json_iter it;
-	struct slice k, v;
 	int got;
 
 	buf_reset(out);
+	if (json_members(text, keys, have, 1, e) < 0)
+		return -1;
+	if (slice_is(have[0], value)) {
+		buf_add(out, text.p, text.len);
+		return buf_ok(out) ? 0 : err_nomem(e);
+	}
 	if (json_object(&it, text, e) < 0)
 		return -1;
 	while ((got = json_next(&it, &k, &v)) > 0) {
@@ -218,13 +226,14 @@ mark(struct slice text, const char *key, const char *value, struct buf *out,
 
 /* Marks that a begin record gets: of what is no longer what its source had. */
 static int
-mark_begin(const struct config *cf, const struct begin *bg, struct buf *out,
+mark_begin(const struct job *j, const struct begin *bg, struct buf *out,
     struct err *e)
 {
+	const struct config *cf = j->cf;
 	struct buf b = { 0 }, swap;
 	bool picks = pick_fields(&cf->pick, PICK_ALL) || cf->pick.invert ||
 	    cf->limit != UINT64_MAX || cf->latest;
-	bool bare = bg->no_embeddings ||
+	bool bare = bg->no_embeddings || j->bare ||
 	    (cf->redact.what & REDACT_EMBEDDINGS) ||
 	    (cf->output.embedding_set &&
 	    cf->output.embedding == EMBEDDING_NONE);
@@ -235,6 +244,7 @@ mark_begin(const struct config *cf, const struct begin *bg, struct buf *out,
 		{ picks, "partial", "true" },
 		{ cf->latest, "latest", "true" },
 		{ bare, "embedding", "\"none\"" },
+		{ j->identity, "identity", "true" },
 	};
 	size_t i;
 	int r = 0;
@@ -258,9 +268,9 @@ put_begin(struct job *j, const struct begin *bg, struct err *e)
 {
 	struct config *cf = j->cf;
 	struct buf a = { 0 }, b = { 0 };
-	int r = mark_begin(cf, bg, &a, e);
+	int r = mark_begin(j, bg, &a, e);
 
-	if (r == 0 && cf->redact.what) {
+	if (r == 0 && (cf->redact.what || redact_noted(&cf->redact))) {
 		r = redact_begin(&cf->redact, buf_slice(&a), &b, e);
 		buf_release(&a);
 		a = b;
@@ -278,7 +288,7 @@ take_begin(struct job *j, const struct stream_in *si, struct slice text,
     struct err *e)
 {
 	static const char *const key[] = { "collections" };
-	const struct config *cf = j->cf;
+	struct config *cf = j->cf;
 	struct slice val[1];
 	struct begin bg;
 
@@ -293,6 +303,10 @@ take_begin(struct job *j, const struct stream_in *si, struct slice text,
 			return -1;
 	}
 	if (cf->latest) {
+		j->bare |= bg.no_embeddings;
+		j->identity |= bg.identity;
+		if (redact_note(&cf->redact, text, e) < 0)
+			return -1;
 		buf_reset(&j->begin);
 		buf_add(&j->begin, text.p, text.len);
 		return buf_ok(&j->begin) ? 0 : err_nomem(e);
@@ -380,12 +394,13 @@ take_record(struct job *j, const struct stream_in *si,
 {
 	struct config *cf = j->cf;
 	int which = cf->latest ? PICK_RANGE : PICK_ALL;
+	unsigned fields = pick_fields(&cf->pick, which);
 	struct record r;
 	int got;
 
-	if (stream_record(si, item, pick_fields(&cf->pick, which) |
-	    (cf->latest ? (unsigned)LATEST_FIELDS : 0u), &r, &j->memory,
-	    e) < 0)
+	if (cf->latest && item->type != RECORD_OTHER)
+		fields |= LATEST_FIELDS;
+	if (stream_record(si, item, fields, &r, &j->memory, e) < 0)
 		return -1;
 	got = pick_test(&cf->pick, which, &r, e);
 	if (got > 0 && !cf->latest)
@@ -395,6 +410,13 @@ take_record(struct job *j, const struct stream_in *si,
 	if (got < 0 && e->status == STATUS_DATA)
 		return stream_at(si, item, e);
 	return got < 0 ? -1 : 0;
+}
+
+/* Whether there are as many as were asked for; --latest knows at the end. */
+static bool
+at_limit(const struct job *j)
+{
+	return !j->cf->latest && j->so.total == j->cf->limit;
 }
 
 /* One input, to its end or to the limit; *item is its first, as stream_next()
@@ -419,12 +441,14 @@ take_input(struct job *j, struct stream_in *si, struct item *item, int got,
 			j->ending = true;
 			continue;
 		}
-		if (!cf->latest && j->so.total == cf->limit) {
+		if (!at_limit(j))
+			r = take_record(j, si, item, e);
+		progress_update(si->total);
+		/* what comes next may be damaged, or never come */
+		if (at_limit(j)) {
 			j->done = true;
 			break;
 		}
-		r = take_record(j, si, item, e);
-		progress_update(si->total);
 	}
 	return r < 0 || got < 0 ? -1 : 0;
 }
@@ -433,7 +457,7 @@ take_input(struct job *j, struct stream_in *si, struct item *item, int got,
 static int
 put_latest(struct job *j, struct err *e)
 {
-	struct stream_in from = { .in.name = "--latest" };
+	struct stream_in from = { .in.name = j->latest.place };
 	struct config *cf = j->cf;
 	struct begin bg;
 	struct item item;
@@ -519,20 +543,16 @@ take_operations(struct config *cf, const char *arg)
 static void
 take_redact(struct config *cf, char *arg)
 {
-	char *word, *rest = NULL;
+	const char *word;
 	unsigned what;
 
-	for (word = strtok_r(arg, ",", &rest); word;
-	    word = strtok_r(NULL, ",", &rest)) {
+	while ((word = strsep(&arg, ","))) {
 		what = redact_of(word);
 		if (!what)
 			prog_usage("--redact: '%s' is none of documents, "
 			    "metadata, ids, embeddings, names", word);
 		cf->redact.what |= what;
 	}
-	if (!cf->redact.what)
-		prog_usage("--redact: what? documents, metadata, ids, "
-		    "embeddings, names");
 }
 
 /* What says which ids. */

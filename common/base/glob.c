@@ -46,12 +46,12 @@ member(struct cursor *c, bool first, uint32_t *code)
 static int
 in_set(struct cursor *c, uint32_t code)
 {
-	bool not = c->p < c->end && (*c->p == '!' || *c->p == '^');
+	bool negated = c->p < c->end && (*c->p == '!' || *c->p == '^');
 	bool found = false, first = true;
 	uint32_t from, to;
 	int got;
 
-	c->p += not;
+	c->p += negated;
 	while ((got = member(c, first, &from)) > 0) {
 		first = false;
 		to = from;
@@ -63,7 +63,7 @@ in_set(struct cursor *c, uint32_t code)
 		}
 		found |= code >= from && code <= to;
 	}
-	return got < 0 ? -1 : found != not;
+	return got < 0 ? -1 : found != negated;
 }
 
 int

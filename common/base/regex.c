@@ -187,7 +187,7 @@ static int64_t
 intern(struct regex *r, unsigned kind)
 {
 	uint8_t before = (uint8_t)(kind & r->p.kinds);
-	uint32_t hash = r->s.then.n ^ (uint32_t)before << 24, i;
+	uint32_t hash = r->s.then.n ^ (uint32_t)before << 24, i, *slot;
 	struct state *s;
 	int has;
 
@@ -200,28 +200,29 @@ intern(struct regex *r, unsigned kind)
 		for (i = r->slots[hash % r->nslots]; i; i = s->next) {
 			s = &r->states[i];
 			if (is_then(r, s, hash, before))
-				return i * r->stride;
+				return (int64_t)i * r->stride;
 		}
 	}
 	has = room(r, r->s.then.n);
 	if (has <= 0)
 		return has;	/* 0 is UNKNOWN */
+	slot = &r->slots[r->nslots ? hash % r->nslots : 0];
 	i = r->nstates++;
-	r->states[i] = (struct state){ r->pool_n, r->s.then.n, hash,
-		r->slots[hash % r->nslots], before };
-	r->slots[hash % r->nslots] = i;
+	r->states[i] = (struct state){ r->pool_n, r->s.then.n, hash, *slot,
+		before };
+	*slot = i;
 	if (r->s.then.n)
 		memcpy(r->pool + r->pool_n, r->s.then.v,
 		    r->s.then.n * sizeof(*r->pool));
 	r->pool_n += r->s.then.n;
 	memset(r->table + (size_t)i * r->stride, 0,
 	    r->stride * sizeof(*r->table));
-	return i * r->stride;
+	return (int64_t)i * r->stride;
 }
 
 /* What follows the state (by its entry) over the class: ACCEPT, DEAD, a state,
- * UNKNOWN when the cache was full: then r->s.then is what follows, and the cache
- * is empty.  -1 without memory. */
+ * UNKNOWN when the cache was full: then r->s.then is what follows, and the
+ * cache is empty.  -1 without memory. */
 static int64_t
 work_out(struct regex *r, uint32_t entry, uint32_t class)
 {
@@ -296,8 +297,8 @@ search(struct regex *r, const unsigned char *p, const unsigned char *end,
 		to = next ? next : work_out(r, s, class);
 		if (to == UNKNOWN) {
 			if ((size_t)(p - full) < (size_t)made * SLOW_BYTES)
-				return search_slowly(r, r->s.then.v, r->s.then.n,
-				    r->p.kind[class], p, end);
+				return search_slowly(r, r->s.then.v,
+				    r->s.then.n, r->p.kind[class], p, end);
 			full = p;
 			idle = UNKNOWN;
 			to = intern(r, r->p.kind[class]);

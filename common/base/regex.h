@@ -11,8 +11,8 @@
  *
  * What differs shows as an error, never as another answer:
  *   - "... is not supported here": most properties of yes and no (kept are
- *     Alphabetic, Lowercase, Uppercase, White_Space, Join_Control and those of
- *     emoji), Grapheme_Cluster_Break, Word_Break, Sentence_Break.
+ *     Alphabetic, Lowercase, Uppercase, White_Space, Join_Control, Emoji and
+ *     Emoji_...), Grapheme_Cluster_Break, Word_Break, Sentence_Break.
  *   - "too large ...": the limits below take the place of Rust's 10 MB.
  *   - Classes of bytes in alternations that Rust simplifies by a common
  *     prefix are refused.

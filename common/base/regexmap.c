@@ -160,7 +160,7 @@ split_by(struct split *s, const struct ranges *r)
 		for (i = 0; i < r->n; i++) {
 			split_range(s, r->v[i], pass);
 			if (s->work > WORK_MAX)
-				return err_usage(s->e, "too large: its "
+				return err_usage(s->e, "byte 1: too large: its "
 				    "classes have too many ranges");
 		}
 	}
@@ -215,7 +215,8 @@ fill_sets(struct split *s)
 
 	p->words = (p->nclasses + 63) / 64;
 	if ((size_t)s->nsets * p->words > SETS_MAX / 8)
-		return err_usage(s->e, "too large: too many classes");
+		return err_usage(s->e, "byte 1: too large: too many "
+		    "classes");
 	p->sets = calloc((size_t)s->nsets * p->words + 1, sizeof(*p->sets));
 	if (!p->sets)
 		return err_nomem(s->e);
@@ -319,14 +320,16 @@ make_classes(struct split *s)
 	if (split_all(s) < 0)
 		return -1;
 	if (s->p->nclasses > CLASSES_MAX)
-		return err_usage(s->e, "too large: too many classes");
+		return err_usage(s->e, "byte 1: too large: too many "
+		    "classes");
 	if (fill_sets(s) < 0 || fill_kinds(s) < 0)
 		return -1;
 	return fill_map(s);
 }
 
 int
-regexmap_make(struct regexprog *p, const struct regexparse_tree *t, struct err *e)
+regexmap_make(struct regexprog *p, const struct regexparse_tree *t,
+    struct err *e)
 {
 	struct split s = { .p = p, .t = t, .e = e };
 	uint32_t i;

@@ -72,8 +72,8 @@ holds(uint32_t which, unsigned before, unsigned after)
  * character after is unknown, assertions stay in the set, but for those that
  * only ask for the one before. */
 static void
-follow(struct regexstep *r, struct regexstep_set *s, uint32_t pc, unsigned before,
-    unsigned after)
+follow(struct regexstep *r, struct regexstep_set *s, uint32_t pc,
+    unsigned before, unsigned after)
 {
 	uint32_t *stack = r->stack, n = 0;
 	const struct regexprog_inst *i;

@@ -6,7 +6,7 @@
 
 /* The first 32 bits behind the point of the cube roots of the first 64
  * primes. */
-static const uint32_t k[64] = {
+static const uint32_t constants[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
 	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
 	0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
@@ -50,7 +50,7 @@ compress(uint32_t h[8], const unsigned char *p)
 	int t;
 
 	for (t = 0; t < 16; t++)
-		w[t] = big_endian(p + 4 * t);
+		w[t] = big_endian(p + (size_t)t * 4);
 	for (; t < 64; t++)
 		w[t] = w[t - 16] + w[t - 7] +
 		    (rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^
@@ -61,7 +61,7 @@ compress(uint32_t h[8], const unsigned char *p)
 	for (t = 0; t < 64; t++) {
 		t1 = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^
 		    rotate(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
-		    k[t] + w[t];
+		    constants[t] + w[t];
 		t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^
 		    rotate(v[0], 22)) +
 		    ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
@@ -122,11 +122,11 @@ sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE])
 	put_big_endian(length + 4, (uint32_t)bits);
 	sha256_add(s, length, 8);
 	for (i = 0; i < 8; i++)
-		put_big_endian(digest + 4 * i, s->h[i]);
+		put_big_endian(digest + (size_t)i * 4, s->h[i]);
 }
 
 void
-sha256_hmac_init(struct hmac_key *key, const void *p, size_t n)
+sha256_hmac_init(struct hmac_key *k, const void *key, size_t n)
 {
 	unsigned char block[SHA256_BLOCK] = { 0 };
 	struct sha256 s;
@@ -134,30 +134,30 @@ sha256_hmac_init(struct hmac_key *key, const void *p, size_t n)
 
 	if (n > SHA256_BLOCK) {
 		sha256_init(&s);
-		sha256_add(&s, p, n);
+		sha256_add(&s, key, n);
 		sha256_end(&s, block);
 	} else {
-		memcpy(block, p, n);
+		memcpy(block, key, n);
 	}
 	for (i = 0; i < SHA256_BLOCK; i++)
 		block[i] ^= 0x36;
-	sha256_init(&key->inner);
-	sha256_add(&key->inner, block, sizeof(block));
+	sha256_init(&k->inner);
+	sha256_add(&k->inner, block, sizeof(block));
 	for (i = 0; i < SHA256_BLOCK; i++)
 		block[i] ^= 0x36 ^ 0x5c;
-	sha256_init(&key->outer);
-	sha256_add(&key->outer, block, sizeof(block));
+	sha256_init(&k->outer);
+	sha256_add(&k->outer, block, sizeof(block));
 }
 
 void
-sha256_hmac(const struct hmac_key *key, const void *p, size_t n,
+sha256_hmac(const struct hmac_key *k, const void *p, size_t n,
     unsigned char digest[SHA256_SIZE])
 {
-	struct sha256 s = key->inner;
+	struct sha256 s = k->inner;
 
 	sha256_add(&s, p, n);
 	sha256_end(&s, digest);
-	s = key->outer;
+	s = k->outer;
 	sha256_add(&s, digest, SHA256_SIZE);
 	sha256_end(&s, digest);
 }

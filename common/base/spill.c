@@ -320,7 +320,7 @@ merge_into(struct spill *s, int fd, const struct spill_run *runs, size_t k,
 	if (merge_begin(s, runs, k, e) < 0)
 		return -1;
 	spare = at(s, k * per);
-	while ((r = merge_next(s, k, &p, e)) > 0) {
+	while ((r = merge_next(s, k, &p, e)) > 0 && p) {
 		memcpy(spare + n * s->size, p, s->size);
 		if (++n < per)
 			continue;

@@ -10,7 +10,10 @@
 #include "base/file.h"
 
 #define WHAT "a file for records"
-#define AHEAD ((size_t)256 << 10)	/* bytes read at once */
+/* Bytes read at once: few where places come at random, each time twice as many
+ * where they ascend. */
+#define LEAST ((size_t)4 << 10)
+#define MOST ((size_t)256 << 10)
 
 void
 spool_init(struct spool *s, const char *dir)
@@ -64,10 +67,14 @@ spool_add(struct spool *s, struct slice piece, struct err *e)
 static int
 move_window(struct spool *s, uint64_t at, size_t n, struct err *e)
 {
-	uint64_t left = s->filed - at;
-	size_t want = n > AHEAD ? n : left < AHEAD ? (size_t)left : AHEAD;
+	uint64_t left = s->filed - at, end = s->at + s->window.len;
+	bool onward = s->window.len > 0 && at >= s->at &&
+	    at <= end + s->ahead;
+	size_t want;
 	ssize_t got;
 
+	s->ahead = !onward ? LEAST : s->ahead < MOST ? 2 * s->ahead : MOST;
+	want = n > s->ahead ? n : left < s->ahead ? (size_t)left : s->ahead;
 	buf_reset(&s->window);
 	if (!buf_room(&s->window, want))
 		return err_nomem(e);

@@ -27,6 +27,7 @@ struct spool {
 	struct buf tail;		/* those behind them */
 	struct buf window;		/* a part of the file ... */
 	uint64_t at;			/* ... from here on */
+	size_t ahead;			/* bytes that it was read with */
 };
 
 /* Begin, empty.  Never fails.  dir: where the file goes, borrowed; NULL:

@@ -22,8 +22,13 @@ TOP = 0x110000
 FOLD_16 = [(0xA7CB, 0x264), (0xA7CC, 0xA7CD), (0xA7DA, 0xA7DB),
            (0xA7DC, 0x19B), (0x1C89, 0x1C8A)] + [
                (c, c + 0x20) for c in range(0x10D50, 0x10D66)]
-# Other_Alphabetic of marks that are newer than 15.0 (seen in regex 1.12)
-ALPHA_16 = []
+# Alphabetic in 16.0 but not by category and 15.0's Other_Alphabetic (found by
+# asking regex 1.12 for every mark and symbol)
+ALPHA_16 = [c for lo, hi in (
+    (0x363, 0x36F), (0x897, 0x897), (0x1DD3, 0x1DE6), (0x10D69, 0x10D69),
+    (0x10EFC, 0x10EFC), (0x113B8, 0x113C0), (0x113C2, 0x113C2),
+    (0x113C5, 0x113C5), (0x113C7, 0x113CA), (0x113CC, 0x113CD),
+    (0x1611E, 0x1612E)) for c in range(lo, hi + 1)]
 
 CATEGORIES = """Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi
 Po Ps Sc Sk Sm So Zl Zp Zs""".split()
@@ -230,9 +235,7 @@ for name, names in (("emoji", ["emoji"]),
                     ("emoji_presentation", ["emojipresentation", "epres"]),
                     ("emoji_modifier", ["emojimodifier", "emod"]),
                     ("emoji_modifier_base", ["emojimodifierbase", "ebase"]),
-                    ("emoji_component", ["emojicomponent", "ecomp"]),
-                    ("extended_pictographic",
-                     ["extendedpictographic", "extpict"])):
+                    ("emoji_component", ["emojicomponent", "ecomp"])):
     f = getattr(u, "is_" + name)
     flags.append((name, names, {i for i, c in enumerate(chars) if f(c)}))
 

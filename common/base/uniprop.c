@@ -135,7 +135,8 @@ static const char *const lacking[] = {
 	"cwcf", "changeswhencasemapped", "cwcm", "changeswhenlowercased",
 	"cwl", "changeswhentitlecased", "cwt", "changeswhenuppercased", "cwu",
 	"dash", "defaultignorablecodepoint", "di", "deprecated", "dep",
-	"diacritic", "dia", "extender", "ext", "graphemebase", "grbase",
+	"diacritic", "dia", "extender", "ext", "extendedpictographic",
+	"extpict", "graphemebase", "grbase",
 	"graphemeextend", "grext", "graphemelink", "grlink", "hexdigit", "hex",
 	"hyphen", "idcontinue", "idc", "idstart", "ids", "ideographic", "ideo",
 	"idsbinaryoperator", "idsb", "idstrinaryoperator", "idst",
@@ -279,13 +280,18 @@ uniprop_digit(struct ranges *r)
 void
 uniprop_space(struct ranges *r)
 {
-	add_flag(r, lookup(unidata_flag_names, "space")->value);
+	const struct unidata_name *t = lookup(unidata_flag_names, "space");
+
+	if (t)
+		add_flag(r, t->value);
 }
 
 bool
 uniprop_is_alphabetic(uint32_t c)
 {
-	return has_flag(lookup(unidata_flag_names, "alpha")->value, c);
+	const struct unidata_name *t = lookup(unidata_flag_names, "alpha");
+
+	return t && has_flag(t->value, c);
 }
 
 bool

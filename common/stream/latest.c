@@ -3,6 +3,7 @@
 #include "stream/latest.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/le.h"
 #include "stream/json.h"
@@ -69,7 +70,8 @@ put_part(struct buf *b, struct slice s)
 
 	le_put_u64(len, s.p ? s.len : UINT64_MAX);
 	buf_add(b, len, sizeof(len));
-	buf_add(b, s.p, s.len);
+	if (s.p)
+		buf_add(b, s.p, s.len);
 }
 
 static struct slice
@@ -98,24 +100,70 @@ identify(struct latest *l, const struct record *r, struct hash *of,
 	return 0;
 }
 
-/* Whether a row with "raw" says all that it has in its other fields, as one
- * does whose document is null: that is what Python wrote for none, up to
- * 0.6.3. */
+/* A value that Chroma takes: text, number, truth or null, or a list of these. */
+static bool
+flat(struct slice val)
+{
+	return *val.p != '{' && (*val.p != '[' ||
+	    (!memchr(val.p + 1, '[', val.len - 1) &&
+	    !memchr(val.p + 1, '{', val.len - 1)));
+}
+
+/* Whether the fields of the record say all that the column for metadata has:
+ * an object without nested values, its document null, nothing there twice that
+ * the fields have once. */
+static bool
+all_said(struct latest *l, struct slice column)
+{
+	struct slice key, val;
+	struct json_iter it;
+	int got, documents = 0, uris = 0;
+	bool right = true;
+	struct err ignored;
+
+	buf_reset(&l->line);
+	if (!json_is_string(column) || json_string(column, &l->line) < 0 ||
+	    !buf_ok(&l->line) ||
+	    json_object(&it, buf_slice(&l->line), &ignored) < 0)
+		return false;
+	while ((got = json_next(&it, &key, &val)) > 0) {
+		if (json_key_is(key, "chroma:document")) {
+			documents++;
+			right &= slice_is(val, "null");
+		} else if (json_key_is(key, "chroma:uri")) {
+			uris++;
+			right &= slice_is(val, "null") || json_is_string(val);
+		} else {
+			right &= flat(val);
+		}
+	}
+	return got == 0 && right && documents == 1 && uris <= 1;
+}
+
+/* Whether a row with "raw" says all that it has in its other fields, and
+ * Chroma could apply it, as one whose document is null: that is what Python
+ * wrote for none, up to 0.6.3.  (Whether the vector is as long as those of the
+ * collection is not looked at.) */
 static int
 mergeable(struct latest *l, const struct item *item, bool *yes, struct err *e)
 {
-	static const char *const key[] = { "vector" };
-	const unsigned all = FIELD_ID | FIELD_OPERATION | FIELD_METADATA |
-	    FIELD_DOCUMENT;
-	struct slice vector[1];
+	static const char *const key[] = { "vector", "encoding", "metadata" };
+	const unsigned all = FIELD_TENANT | FIELD_DATABASE | FIELD_COLLECTION |
+	    FIELD_COLLECTION_ID | FIELD_CREATED_AT | FIELD_ID |
+	    FIELD_OPERATION | FIELD_METADATA | FIELD_DOCUMENT;
+	struct slice val[3];
 	struct record r;
 	int got = item->json.p ? record_from_json(item->json, FIELD_ALL, &r,
 	    &l->memory, e) : frame_to_record(&item->frame, &r, e);
+	bool vector;
 
-	if (got < 0 || json_members(r.raw, key, vector, 1, e) < 0)
+	if (got < 0 || json_members(r.raw, key, val, 3, e) < 0)
 		return -1;
+	vector = r.has & FIELD_EMBEDDING;
 	*yes = (r.has & all) == all && !r.document.p &&
-	    (r.has & FIELD_EMBEDDING || slice_is(vector[0], "null"));
+	    (vector ? slice_is(val[1], "\"FLOAT32\"") :
+	    slice_is(val[0], "null") && slice_is(val[1], "null") &&
+	    r.operation == OPERATION_UPDATE) && all_said(l, val[2]);
 	return 0;
 }
 
@@ -184,12 +232,18 @@ item_of(struct latest *l, const struct entry *x, struct item *item,
 	    frame_text(&item->frame, &item->json, e) : 0;
 }
 
+static void
+set_place(struct latest *l, const struct entry *x)
+{
+	snprintf(l->place, sizeof(l->place), "record %llu",
+	    (unsigned long long)x->number + 1);
+}
+
 static int
 decode(struct latest *l, const struct entry *x, struct record *r,
     struct err *e)
 {
 	struct item item;
-	char place[40];
 	int got;
 
 	if (item_of(l, x, &item, e) < 0)
@@ -198,9 +252,8 @@ decode(struct latest *l, const struct entry *x, struct record *r,
 	    &l->memory, e) : frame_to_record(&item.frame, r, e);
 	if (got == 0)
 		return 0;
-	snprintf(place, sizeof(place), "record %llu",
-	    (unsigned long long)x->number + 1);
-	return err_in(e, place);
+	set_place(l, x);
+	return err_in(e, l->place);
 }
 
 /* A row of more than one: into the spool as a line. */
@@ -260,9 +313,12 @@ take(struct latest *l, struct group *g, const struct entry *x, struct err *e)
 	if (!g->folding)
 		fold_reset(&l->fold);
 	g->folding = true;
-	if (decode(l, x, &r, e) < 0 ||
-	    fold_add(&l->fold, &r, x->number, e) < 0)
+	if (decode(l, x, &r, e) < 0)
 		return -1;
+	if (fold_add(&l->fold, &r, x->number, e) < 0) {
+		set_place(l, x);
+		return e->status == STATUS_DATA ? err_in(e, l->place) : -1;
+	}
 	if (l->fold.before.last == x->number)
 		g->before = *x;
 	if (l->fold.state.last == x->number)
@@ -323,5 +379,8 @@ latest_next(struct latest *l, struct item *item, struct err *e)
 	const void *p;
 	int got = spill_next(&l->out, &p, e);
 
-	return got <= 0 ? got : item_of(l, p, item, e) < 0 ? -1 : 1;
+	if (got <= 0)
+		return got;
+	set_place(l, p);
+	return item_of(l, p, item, e) < 0 ? -1 : 1;
 }

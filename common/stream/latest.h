@@ -32,6 +32,8 @@
 
 struct latest {
 	uint64_t rows;			/* that went in */
+	char place[32];			/* which of them came out last: "record
+					 * 5", for messages */
 	/* private */
 	struct hash_key key;
 	struct buf name;

@@ -57,6 +57,7 @@ void
 redact_release(struct redact *rd)
 {
 	buf_release(&rd->text);
+	buf_release(&rd->metadata);
 	explicit_bzero(rd, sizeof(*rd));
 }
 
@@ -70,6 +71,40 @@ put_digest(const struct redact *rd, struct slice text, struct buf *out)
 	sha256_hmac(&rd->key, text.p, text.len, digest);
 	for (i = 0; i < DIGITS / 2; i++)
 		buf_addf(out, "%02x", digest[i]);
+}
+
+/* Metadata without a document and uri: Chroma keeps them there, and a writer
+ * of streams that knows no better may have left them.  0 or -1. */
+static int
+redact_metadata(struct redact *rd, struct record *r, struct err *e)
+{
+	static const char *const keys[] = { "chroma:document", "chroma:uri" };
+	struct slice key, val;
+	struct json_iter it;
+	size_t cut = 0;
+	int got;
+
+	if (!(r->has & FIELD_METADATA) || *r->metadata.p != '{')
+		return 0;
+	buf_reset(&rd->metadata);
+	if (json_object(&it, r->metadata, e) < 0)
+		return -1;
+	while ((got = json_next(&it, &key, &val)) > 0) {
+		if (json_key_is(key, keys[0]) || json_key_is(key, keys[1])) {
+			cut++;
+			continue;
+		}
+		buf_addc(&rd->metadata, rd->metadata.len == 0 ? '{' : ',');
+		buf_add(&rd->metadata, key.p - 1, key.len + 2);
+		buf_addc(&rd->metadata, ':');
+		buf_add(&rd->metadata, val.p, val.len);
+	}
+	buf_adds(&rd->metadata, rd->metadata.len == 0 ? "{}" : "}");
+	if (got == 0 && !buf_ok(&rd->metadata))
+		return err_nomem(e);
+	if (got == 0 && cut > 0)
+		r->metadata = buf_slice(&rd->metadata);
+	return got;
 }
 
 int
@@ -94,6 +129,8 @@ redact_record(struct redact *rd, struct record *r, struct err *e)
 		r->has &= ~(unsigned)FIELD_METADATA;
 	if (rd->what & REDACT_EMBEDDINGS)
 		r->has &= ~(unsigned)FIELD_EMBEDDING;
+	if (rd->what & REDACT_DOCUMENTS && redact_metadata(rd, r, e) < 0)
+		return err_in(e, "metadata");
 	buf_reset(&rd->text);
 	for (i = 0; i < n; i++)
 		if (rd->what & keyed[i].what && r->has & keyed[i].field)
@@ -110,10 +147,19 @@ redact_record(struct redact *rd, struct record *r, struct err *e)
 
 /* ---- the begin record ---- */
 
+/* Append a value as it is to stand: 1, 0 to leave it out, -1 with *e set. */
 typedef int value(struct redact *rd, struct slice key, struct slice val,
     struct buf *out, struct err *e);
 
-/* An object or array again, each value as fn writes it. */
+static bool
+one_of(struct slice key, const char *const name[])
+{
+	while (*name && !json_key_is(key, *name))
+		name++;
+	return *name;
+}
+
+/* An object or array again, each value as fn writes it; 1. */
 static int
 each(struct redact *rd, struct slice text, value *fn, struct buf *out,
     struct err *e)
@@ -121,7 +167,7 @@ each(struct redact *rd, struct slice text, value *fn, struct buf *out,
 	struct json_iter it;
 	struct slice key = { NULL, 0 }, val;
 	bool object = text.len > 0 && text.p[0] == '{', comma = false;
-	int got;
+	int got, put = 0;
 
 	if ((object ? json_object(&it, text, e) : json_array(&it, text,
 	    e)) < 0)
@@ -129,36 +175,60 @@ each(struct redact *rd, struct slice text, value *fn, struct buf *out,
 	buf_addc(out, object ? '{' : '[');
 	while ((got = object ? json_next(&it, &key, &val) :
 	    json_element(&it, &val)) > 0) {
+		size_t len = out->len;
+
 		if (comma)
 			buf_addc(out, ',');
-		comma = true;
 		if (object) {
 			buf_add(out, key.p - 1, key.len + 2);
 			buf_addc(out, ':');
 		}
-		if (fn(rd, key, val, out, e) < 0)
+		put = fn(rd, key, val, out, e);
+		if (put < 0)
 			return -1;
+		if (put == 0 && buf_ok(out))
+			out->len = len;
+		comma |= put > 0;
 	}
 	buf_addc(out, object ? '}' : ']');
-	return got;
+	return got < 0 ? -1 : 1;
+}
+
+/* A text, number, true, false or null. */
+static int
+simple(struct slice val, struct buf *out)
+{
+	if (*val.p == '{' || *val.p == '[')
+		return 0;
+	buf_add(out, val.p, val.len);
+	return 1;
 }
 
 static int
 in_collection(struct redact *rd, struct slice key, struct slice val,
     struct buf *out, struct err *e)
 {
-	if (!json_is_string(val) || (!json_key_is(key, "name") &&
-	    !json_key_is(key, "tenant") && !json_key_is(key, "database"))) {
-		buf_add(out, val.p, val.len);
+	static const char *const names[] = { "name", "tenant", "database",
+	    NULL };
+	static const char *const others[] = { "id", "dimension", "space", "M",
+	    "ef_construction", "ef_search", "metadata_seq_id",
+	    "vector_seq_id", "vector_segment", "metadata_segment", NULL };
+
+	if (one_of(key, others))
+		return simple(val, out);
+	if (!one_of(key, names))
 		return 0;
-	}
+	if (!(rd->what & REDACT_NAMES) || slice_is(val, "null"))
+		return simple(val, out);
+	if (!json_is_string(val))
+		return 0;
 	buf_reset(&rd->text);
 	if (json_string(val, &rd->text) < 0 || !buf_ok(&rd->text))
 		return err_nomem(e);
 	buf_addc(out, '"');
 	put_digest(rd, buf_slice(&rd->text), out);
 	buf_addc(out, '"');
-	return 0;
+	return 1;
 }
 
 static int
@@ -166,69 +236,98 @@ in_list(struct redact *rd, struct slice key, struct slice val,
     struct buf *out, struct err *e)
 {
 	(void)key;
-	return each(rd, val, in_collection, out, e);
+	return *val.p == '{' ? each(rd, val, in_collection, out, e) : 0;
+}
+
+static int
+in_migrations(struct redact *rd, struct slice key, struct slice val,
+    struct buf *out, struct err *e)
+{
+	static const char *const known[] = { "embeddings_queue", "metadb",
+	    "sysdb", NULL };
+
+	(void)rd;
+	(void)e;
+	return one_of(key, known) ? simple(val, out) : 0;
 }
 
 static int
 in_source(struct redact *rd, struct slice key, struct slice val,
     struct buf *out, struct err *e)
 {
-	if (json_key_is(key, "collections") && rd->what & REDACT_NAMES)
+	static const char *const known[] = { "from_seq_id", "to_seq_id",
+	    NULL };
+
+	if (json_key_is(key, "collections") && *val.p == '[')
 		return each(rd, val, in_list, out, e);
-	buf_add(out, val.p, val.len);
+	if (json_key_is(key, "migrations") && *val.p == '{')
+		return each(rd, val, in_migrations, out, e);
+	return one_of(key, known) ? simple(val, out) : 0;
+}
+
+int
+redact_note(struct redact *rd, struct slice text, struct err *e)
+{
+	static const char *const key[] = { "redacted" };
+	struct slice val[1];
+	char quoted[24];
+	size_t i;
+
+	if (json_members(text, key, val, 1, e) < 0)
+		return -1;
+	rd->noted |= val[0].p != NULL;
+	for (i = 0; i < WORDS && val[0].p; i++) {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", words[i]);
+		if (memmem(val[0].p, val[0].len, quoted, strlen(quoted)))
+			rd->before |= 1u << i;
+	}
 	return 0;
 }
 
-/* "redacted" follows "version"; one that was there before is the union's
- * other part, and its words are kept. */
 static void
-put_list(const struct redact *rd, struct slice before, struct buf *out)
+put_list(const struct redact *rd, struct buf *out)
 {
 	const char *comma = "";
-	char quoted[24];
 	size_t i;
 
 	buf_adds(out, ",\"redacted\":[");
 	for (i = 0; i < WORDS; i++) {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", words[i]);
-		if (!(rd->what & 1u << i) && (!before.p ||
-		    !memmem(before.p, before.len, quoted, strlen(quoted))))
+		if (!((rd->what | rd->before) & 1u << i))
 			continue;
-		buf_addf(out, "%s%s", comma, quoted);
+		buf_addf(out, "%s\"%s\"", comma, words[i]);
 		comma = ",";
 	}
 	buf_addc(out, ']');
+}
+
+static int
+in_begin(struct redact *rd, struct slice key, struct slice val,
+    struct buf *out, struct err *e)
+{
+	static const char *const known[] = { "type", "stream", "version",
+	    "partial", "latest", "embedding", "identity", NULL };
+	int put;
+
+	if (json_key_is(key, "source") && *val.p == '{')
+		return each(rd, val, in_source, out, e);
+	if (!one_of(key, known))
+		return 0;
+	put = simple(val, out);
+	if (json_key_is(key, "version"))
+		put_list(rd, out);
+	return put;
 }
 
 int
 redact_begin(struct redact *rd, struct slice text, struct buf *out,
     struct err *e)
 {
-	static const char *const key[] = { "redacted" };
-	struct slice k, v, before[1];
-	struct json_iter it;
-	bool first = true;
-	int got;
+	unsigned before = rd->before;
+	int r;
 
-	if (json_members(text, key, before, 1, e) < 0 ||
-	    json_object(&it, text, e) < 0)
+	if (redact_note(rd, text, e) < 0)
 		return -1;
-	while ((got = json_next(&it, &k, &v)) > 0) {
-		if (json_key_is(k, "redacted"))
-			continue;
-		buf_addc(out, first ? '{' : ',');
-		first = false;
-		buf_add(out, k.p - 1, k.len + 2);
-		buf_addc(out, ':');
-		if (json_key_is(k, "source") && *v.p == '{') {
-			if (each(rd, v, in_source, out, e) < 0)
-				return -1;
-		} else {
-			buf_add(out, v.p, v.len);
-		}
-		if (json_key_is(k, "version"))
-			put_list(rd, before[0], out);
-	}
-	buf_addc(out, '}');
-	return got == 0 && !buf_ok(out) ? err_nomem(e) : got;
+	r = each(rd, text, in_begin, out, e);
+	rd->before = before;
+	return r < 0 ? -1 : buf_ok(out) ? 0 : err_nomem(e);
 }

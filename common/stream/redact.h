@@ -5,7 +5,8 @@
  * hexadecimal digits of their HMAC-SHA-256: equal ones stay equal, and without
  * the key nobody finds out what they were.  A record is written anew from the
  * fields that are known; what else a line says, and "raw", which has every
- * column, goes.
+ * column, goes.  So do members that are not known of begin records, and
+ * "chroma:document" and "chroma:uri" in metadata with the document.
  */
 #ifndef STREAM_REDACT_H
 #define STREAM_REDACT_H
@@ -34,7 +35,10 @@ enum {
 struct redact {
 	unsigned what;			/* REDACT_ bits */
 	struct hmac_key key;
-	struct buf text;		/* owned */
+	/* private */
+	unsigned before;		/* taken out of what was noted */
+	bool noted;
+	struct buf text, metadata;	/* owned */
 };
 
 /* The bit of a word ("documents", ...); 0: none. */
@@ -50,8 +54,21 @@ ATTR_NODISCARD int redact_key_file(struct redact *rd, const char *path,
 ATTR_NODISCARD int redact_record(struct redact *rd, struct record *r,
     struct err *e);
 
-/* The begin record without it: names of collections, and "redacted" with the
- * list of what is.  Appended to *out.  0, or -1 with *e set. */
+/* Have what this begin record says is redacted in the list of the next that
+ * is written, too: their records go into one stream.  0, or -1 with *e set. */
+ATTR_NODISCARD int redact_note(struct redact *rd, struct slice text,
+    struct err *e);
+
+/* Whether what was noted was redacted. */
+static inline bool
+redact_noted(const struct redact *rd)
+{
+	return rd->noted;
+}
+
+/* The begin record without it: names of collections, and members that are not
+ * known; and "redacted" with the list of what is, and was before.  Appended to
+ * *out.  0, or -1 with *e set. */
 ATTR_NODISCARD int redact_begin(struct redact *rd, struct slice text,
     struct buf *out, struct err *e);
 

@@ -29,6 +29,8 @@ stream_in_close(struct stream_in *s)
 static int
 at_item(const struct stream_in *s, uint64_t offset, struct err *e)
 {
+	if (!s->binary && s->in.lineno == 0)	/* no input: see stream.h */
+		return err_in(e, s->in.name);
 	return s->binary ? err_off(e, s->in.name, offset) :
 	    err_at(e, s->in.name, s->in.lineno);
 }

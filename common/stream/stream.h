@@ -55,7 +55,8 @@ ATTR_NODISCARD int stream_in_open(struct stream_in *s, const char *path,
 ATTR_NODISCARD int stream_next(struct stream_in *s, struct item *item,
     struct err *e);
 
-/* The record in an item (record.h; want is ignored in the binary form, all is
+/* The record in an item, which need not come from s: one that was never opened
+ * and has nothing but in.name puts that before messages (record.h; want is ignored in the binary form, all is
  * there).  0, or -1 with *e set, the place included.  r points into item and
  * m. */
 ATTR_NODISCARD int stream_record(const struct stream_in *s,

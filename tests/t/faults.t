@@ -84,6 +84,32 @@ for op in alloc write; do
 	    chroma-walfilter -z all.jsonl
 	ok "walfilter -b: $op" fault $op -p all.bin chroma-walfilter -b all.jsonl
 done
+# more than fits into memory, so that a file for records is there
+python3 -B "$T_DIR/t/latest.py" rows 33000 rows.jsonl
+head -c 32 /dev/zero >key
+run chroma-walfilter --latest --limit=1000 rows.jsonl
+status_is 'walfilter --latest: status' 0
+mv out latest.jsonl
+run chroma-walfilter --redact=names,ids,documents --key-file=key all.jsonl
+status_is 'walfilter --redact: status' 0
+mv out redacted.jsonl
+printf '%s\n' 1 2 3 >ids
+run chroma-walfilter -v --ids-from=ids --where='{"i":9}' all.jsonl
+status_is 'walfilter --where: status' 0
+mv out where.jsonl
+for op in read open alloc write; do
+	e=$EIO
+	[ $op != write ] || e=$ENOSPC
+	ok "walfilter --latest: $op" fault $op -e $e -p -c latest.jsonl \
+	    chroma-walfilter --latest --limit=1000 rows.jsonl
+	ok "walfilter --redact: $op" fault $op -p -c redacted.jsonl \
+	    chroma-walfilter --redact=names,ids,documents --key-file=key \
+	    all.jsonl
+done
+for op in read alloc; do
+	ok "walfilter --where: $op" fault $op -p -c where.jsonl \
+	    chroma-walfilter -v --ids-from=ids --where='{"i":9}' all.jsonl
+done
 # a file appears whole or not at all (the receipt comes after it)
 mkdir to
 for op in open read alloc write sync name dir stat; do
@@ -114,6 +140,10 @@ for op in short eintr; do
 	through $op all.jsonl chroma-walfilter all.jsonl
 	through $op all.jsonl chroma-walfilter -j all.bin
 	through $op all.bin chroma-walfilter -b all.jsonl.zst
+	through $op redacted.jsonl chroma-walfilter \
+	    --redact=names,ids,documents --key-file=key all.jsonl
+	through $op where.jsonl chroma-walfilter -v --ids-from=ids \
+	    --where='{"i":9}' all.jsonl
 done
 
 done_testing

@@ -459,9 +459,12 @@ cat >marked.jsonl <<'END'
 END
 run chroma-walfilter --limit=1 --embedding=none marked.jsonl
 out_is 'a mark is not put twice' <<'END'
-{"type":"begin","version":1,"embedding":"none","partial":true,"stream":"wal"}
+{"type":"begin","embedding":"none","version":1,"partial":true,"stream":"wal"}
 {"type":"end","records":0}
 END
+mv out marked.two
+run chroma-walfilter --limit=1 --embedding=none marked.two
+same 'a begin that has all marks is as it was' marked.two out
 # a last line without a newline, lines that end as on DOS
 printf '%s\n{"type":"wal","seq_id":1}\n{"type":"end","records":1}' "$begin" >nonl
 run chroma-walfilter nonl

@@ -201,6 +201,7 @@ static const struct {
 	{ S("^[abc--b&&[ab]]$"), { S("a") }, { S("b"), S("c") } },
 	{ S("^[a-c~~b-d]$"), { S("a"), S("d") }, { S("b"), S("c") } },
 	{ S("^[--a]$"), { S("-"), S("a") }, { S(",") } },
+	{ S("^[---a]$"), { S("-"), S("a") }, { S(",") } },
 	{ S("^[!--a]$"), { S("!") }, { S("-"), S("a") } },
 	{ S("^[^&&]$"), { S("a"), S("&") }, { S("") } },
 	{ S("^(?x)[ a - c ] # end\n$"), { S("b") }, { S(" "), S("-") } },
@@ -210,11 +211,14 @@ static const struct {
 	/* properties */
 	{ S("^\\p{Greek}$"), { S("\xcf\x83") }, { S("s"), S("\xcd\x82") } },
 	{ S("^\\p{scx=Grek}$"), { S("\xcf\x83"), S("\xcd\x82") }, { S("s") } },
+	{ S("^\\p{scx=Common}$"), { S("1") }, { S("\xe3\x80\x81") } },
 	{ S("^\\p{sc!=Latin}$"), { S("\xcf\x83") }, { S("s") } },
 	{ S("^\\P{L_u}$"), { S("a") }, { S("A") } },
 	{ S("^\\p{is l C }$"), { S("a"), S("A") }, { S("\xe4\xb8\xad") } },
 	{ S("^\\p{age=15.1}$"), { S("a"), S("\xf0\xae\xaf\xb0") },
 	    { S("\xe1\xb2\x8a") } },
+	{ S("^\\p{Alphabetic}$"), { S("b"), S("\xf0\x91\x8e\xb8"),
+	    S("\xe1\xb7\xa6") }, { S("1"), S("\xcc\x81") } },
 	{ S("^\\p{Emoji}$"), { S("\xf0\x9f\x98\x80"), S("1") }, { S("a") } },
 	/* case */
 	{ S("^(?i)k$"), { S("K"), S("\xe2\x84\xaa") }, { S("c") } },
@@ -321,6 +325,23 @@ nested(const char *a, int n, const char *m, const char *z)
 	return e.msg;
 }
 
+/* Sets that overlap, each another. */
+static void
+repeat_sets(void)
+{
+	struct buf b = { 0 };
+	struct regex *r;
+	struct err e;
+	unsigned i;
+
+	for (i = 0; i < 20000; i++)
+		buf_addf(&b, "[\\x{%x}-\\x{%x}]", 0x100 + i, 0x110 + 2 * i);
+	ok(regex_compile(&r, buf_slice(&b), &e) < 0 && !strcmp(e.msg,
+	    "byte 1: too large: its classes have too many ranges"),
+	    "20000 sets: %s", e.msg);
+	buf_release(&b);
+}
+
 static void
 test_limits(void)
 {
@@ -350,6 +371,7 @@ test_limits(void)
 	    "********************************************************", ""),
 	    "taken"), "stacked");
 	ok(!strcmp(nested("", 0, "[a-z]{100000}", ""), "taken"), "100000");
+	repeat_sets();
 }
 
 /* ---- texts that make many states ---- */
