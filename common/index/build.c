@@ -230,7 +230,7 @@ run_leaves(struct clusters *s, const struct codes *c, struct near *l,
 
 	for (w = 0; w < c->threads && r == 0; w++)
 		r = leaf_room_init(&x.room[w], c, e);
-	if (r == 0) {
+	if (r == 0 && s->n > 0) {
 		qsort(s->set, s->n, sizeof(*s->set), larger_first);
 		workers_run(c->threads, s->n, 1, one_leaf, &x);
 	}

@@ -116,5 +116,7 @@ main(int argc, char *argv[])
 		}
 	}
 	build_release(&b);
+	free(length);
+	free(label);
 	return 0;
 }
