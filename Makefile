@@ -48,7 +48,7 @@ base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	regexstep regex workers
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact
-index  := codes near leaf cluster graph prune upper connect measure build files kernel kernelportable kernelavx2 kernelavx512 kernelneon
+index  := codes near leaf cluster graph prune upper connect measure build files intake kernel kernelportable kernelavx2 kernelavx512 kernelneon
 chroma := db era params holders persist pickle index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* intake.h - the vectors that records leave, id by id.
+ *
+ * Vector records and rows of a log are taken one after the other, as Chroma
+ * applies them: a vector record, UPSERT and UPDATE replace, an UPDATE only
+ * what is there; an ADD does nothing to what is there; a DELETE removes.  Rows
+ * that an index had already applied when it was dumped change nothing.
+ *
+ * Memory: 40 bytes an id; vectors and ids lie in files without names.
+ */
+#ifndef INDEX_INTAKE_H
+#define INDEX_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/spool.h"
+#include "index/codes.h"
+#include "stream/record.h"
+
+struct intake_id {
+	struct hash print;
+	uint64_t at;			/* in the spool of ids */
+	uint32_t len;
+	uint32_t vector;		/* its place, from 1; 0: none, it was
+					 * removed */
+	int64_t seq_id;			/* of the row it came from; 0: unknown
+					 */
+};
+
+struct intake {
+	uint32_t dim;			/* 0: no vector yet */
+	uint64_t records;		/* taken */
+	uint32_t live;			/* ids that have a vector */
+	/* private */
+	struct hash_key key;
+	struct intake_id *id;		/* owned; in the order of coming */
+	uint32_t ids, ids_room;
+	uint32_t *slot;			/* owned; 1 + number */
+	uint32_t slots;
+	struct spool texts;
+	const char *dir;		/* borrowed */
+	int fd;				/* the vectors' */
+	uint32_t vectors;		/* in the file */
+	struct buf out;			/* not yet in it */
+	void *map;
+	size_t map_size;
+	uint8_t *gathered;
+};
+
+/* tmpdir: see spool.h.  0, or -1 with *e set. */
+ATTR_NODISCARD int intake_init(struct intake *in, const char *tmpdir,
+    struct err *e);
+
+/* One more record, with id, operation, deleted and embedding decoded.  0, or
+ * -1 with *e set: STATUS_DATA (no id; a vector of another dimension), no
+ * memory, no room. */
+ATTR_NODISCARD int intake_take(struct intake *in, const struct record *r,
+    struct err *e);
+
+/* All are in: what is live, in the order of coming.  v->base points into *in;
+ * number[i] is the id of vector i (for intake_text()), to be freed.  0, or -1
+ * with *e set. */
+ATTR_NODISCARD int intake_finish(struct intake *in, struct vectors *v,
+    uint32_t **number, struct err *e);
+
+/* The text of an id; valid until the next call. */
+ATTR_NODISCARD int intake_text(struct intake *in, uint32_t number,
+    struct slice *text, struct err *e);
+
+void intake_release(struct intake *in);
+
+#endif
