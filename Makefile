@@ -36,7 +36,7 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-config chroma-info chroma-walexport chroma-walfilter \
+PROGS := chroma-config chroma-info chroma-hnswbuild chroma-walexport chroma-walfilter \
 	chroma-walprune
 PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
