@@ -591,7 +591,7 @@ mkfifo hold
 holdopen d/chroma.sqlite3 <hold >ready &
 holder=$!
 exec 9>hold
-while ! grep -q ready ready; do sleep 0.1; done
+while ! grep -qs ready ready; do sleep 0.1; done
 fingerprint d >before
 for o in -q -n; do
 	run chroma-walprune $o d all.bin
