@@ -7,7 +7,7 @@
 . "$T_DIR/chroma/lib.sh"
 
 version=1.5.9
-: "${FILTERS:=2000}"
+: "${FILTERS:=2000}" "${LOGGED:=400}"
 
 # answers FILE RECORDS [--stored]: ours
 answers() {
@@ -26,7 +26,9 @@ while [ "$n" -lt "${ROUNDS:-1}" ]; do
 	ok "seed $seed" \
 	    python3 "$T_DIR/chroma/wherefuzz.py" make "$seed" "$FILTERS"
 	probed=0
+	rm -rf db
 	with "$version" "$T_DIR/chroma/whereprobe.py" --ops where.ops --dump \
+	    --dir db \
 	    where.filters >real.all 2>real.err || probed=$?
 	ok "seed $seed: $version answers" [ "$probed" -eq 0 ]
 	head -n "$FILTERS" real.all >real
@@ -40,6 +42,14 @@ while [ "$n" -lt "${ROUNDS:-1}" ]; do
 	answers mine stored --stored
 	ok "seed $seed: on stored records, the same" python3 \
 	    "$T_DIR/chroma/wherefuzz.py" compare where.filters mine real
+	# and the whole way, on what the log comes to
+	chroma-walexport -q db | chroma-walfilter --latest >latest.jsonl
+	head -n "$LOGGED" where.filters >some.filters
+	head -n "$LOGGED" real >some.real
+	python3 "$T_DIR/chroma/wherelog.py" latest.jsonl some.filters \
+	    "$LOGGED" >mine
+	ok "seed $seed: on the latest state of the log, the same" python3 \
+	    "$T_DIR/chroma/wherefuzz.py" compare some.filters mine some.real
 done
 
 done_testing

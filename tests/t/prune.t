@@ -554,7 +554,7 @@ mkfifo hold
 holdopen d/chroma.sqlite3 <hold >ready &
 holder=$!
 exec 9>hold
-while ! grep -q ready ready; do sleep 0.1; done
+while ! grep -qs ready ready; do sleep 0.1; done
 run chroma-prune -y d
 status_is 'somebody has it: status' 5
 ok 'somebody has it: named' grep -q "$holder" err

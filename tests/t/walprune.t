@@ -591,7 +591,7 @@ mkfifo hold
 holdopen d/chroma.sqlite3 <hold >ready &
 holder=$!
 exec 9>hold
-while ! grep -q ready ready; do sleep 0.1; done
+while ! grep -qs ready ready; do sleep 0.1; done
 fingerprint d >before
 for o in -q -n; do
 	run chroma-walprune $o d all.bin
@@ -745,7 +745,15 @@ END
 		    topic, id, metadata) SELECT k.n, 1,
 		    'persistent://default/default/$mine', s.id, '{}' FROM k
 		    JOIN spread s ON s.n = k.n % (SELECT count(*) FROM spread);
-		    DROP TABLE spread"
+		    CREATE TABLE last AS SELECT id, max(seq_id) AS n FROM
+		    embeddings_queue WHERE topic LIKE '%$mine' AND
+		    seq_id < 10000000 GROUP BY id;
+		    UPDATE embeddings SET seq_id = (SELECT n FROM last
+		    WHERE id = embedding_id) WHERE segment_id =
+		    (SELECT id FROM segments WHERE collection = '$mine' AND
+		    scope = 'METADATA') AND
+		    seq_id NOT IN (SELECT seq_id FROM embeddings_queue);
+		    DROP TABLE spread; DROP TABLE last"
 		run sh -c 'chroma-walexport --prunable --identity -bq d >stream'
 		run python3 rss.py chroma-walprune -q d stream
 		status_is "$n rows: status" 0
