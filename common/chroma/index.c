@@ -270,3 +270,27 @@ fail:
 	*bytes = NULL;
 	return -1;
 }
+
+void
+index_stamp(struct index_stamp *s, int dirfd, const char *segment)
+{
+	int fd = openat(dirfd, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int i;
+
+	*s = (struct index_stamp){ 0 };
+	if (fd < 0)
+		return;
+	for (i = 0; i < INDEX_FILES; i++)
+		if (fstatat(fd, index_file_name[i], &st, 0) == 0)
+			s->file[i] = (struct index_stamp_file){ st.st_dev,
+			    st.st_ino, (uint64_t)st.st_size,
+			    st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
+	close(fd);
+}
+
+bool
+index_stamp_same(const struct index_stamp *a, const struct index_stamp *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}

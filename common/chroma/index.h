@@ -66,4 +66,16 @@ void index_close(struct index_dir *d);
 ATTR_NODISCARD int index_pickle(const struct index_dir *d, struct pickle *k,
     bool want_maps, char **bytes, struct err *e);
 
+/* What the five files look like from outside, to see that nobody wrote to them
+ * meanwhile. */
+struct index_stamp {
+	struct index_stamp_file {
+		uint64_t dev, ino, size;	/* ino 0: not there */
+		int64_t mtime_s, mtime_ns;
+	} file[INDEX_FILES];
+};
+void index_stamp(struct index_stamp *s, int dirfd, const char *segment);
+bool index_stamp_same(const struct index_stamp *a,
+    const struct index_stamp *b);
+
 #endif
