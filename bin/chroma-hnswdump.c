@@ -6,7 +6,6 @@
  * Memory: what elements.h needs; the files are mapped.
  * See chroma-hnswdump(1), chroma-stream(5).
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -240,11 +240,17 @@ static int
 open_bare(struct source *src, const struct config *cf, const char *dir,
     struct err *e)
 {
+	struct stat st;
 	char *parent;
+	int f;
 
 	src->path = realpath(dir, NULL);
-	if (!src->path)
+	if (!src->path || stat(src->path, &st) < 0)
 		return err_system(e, "%s", err_tail(dir));
+	if (!S_ISDIR(st.st_mode))
+		return err_fail(e, "%s is not a directory; give that of one "
+		    "index, the one with %s in it", err_tail(dir),
+		    index_file_name[INDEX_HEADER]);
 	src->name = strrchr(src->path, '/') + 1;
 	parent = strndup(src->path, (size_t)(src->name - src->path));
 	if (!parent)
@@ -256,10 +262,12 @@ open_bare(struct source *src, const struct config *cf, const char *dir,
 	src->own_dirfd = true;
 	src->space = cf->space;
 	src->dimension = -1;
-	if (faccessat(src->dirfd, src->name, X_OK, AT_EACCESS) < 0)
-		return err_system(e, "%s", err_tail(dir));
 	stamp(src);
-	return 0;
+	for (f = 0; f < INDEX_FILES; f++)
+		if (src->stamp.file[f].ino != 0)
+			return 0;
+	return err_fail(e, "%s: no %s in it, nor another file of an index",
+	    err_tail(dir), index_file_name[INDEX_HEADER]);
 }
 
 static void
@@ -290,6 +298,19 @@ fresh(const struct source *src)
 	return false;
 }
 
+/* Files are missing, but nothing was ever persisted in them: Chroma starts anew
+ * there without a loss. */
+static bool
+nothing_persisted(const struct dump *d)
+{
+	const struct index_dir *dir = &d->el.dir;
+	const struct collection *col = d->src.col;
+
+	return !dir->there[INDEX_PICKLE] && col &&
+	    col->vector.source == WATERMARK_NONE && dir->has_header &&
+	    dir->header.cur_element_count == 0;
+}
+
 /* The first thing wrong with it, with its place; status 0: nothing. */
 static struct err
 find_fault(const struct dump *d)
@@ -298,6 +319,8 @@ find_fault(const struct dump *d)
 	const struct collection *col = d->src.col;
 	struct err why = el->found.fault;
 
+	if (nothing_persisted(d))
+		return (struct err){ 0 };
 	if (!why.status && el->found.bad_lengths)
 		err_data(&why, "%s: element %" PRIu64 ": a length that is not "
 		    "the one of its vector: corrupt, or not a cosine index",
@@ -386,7 +409,7 @@ tell_losses(struct dump *d, const struct err *why)
 		doubt(d, el->readable - el->lengths, "vectors have no length "
 		    "in length.bin: written with length 1");
 	doubt(d, f->bad_lengths, "vectors have a length that is not theirs: "
-	    "what is 1 long is written so");
+	    "where it is 0 or no number, written as stored");
 	if (d->src.dimension >= 0 && el->dir.has_header &&
 	    (uint64_t)d->src.dimension != el->dir.header.dim)
 		doubt(d, el->readable, "vectors are not of the collection's "

@@ -394,10 +394,11 @@ elements_holds(const struct elements *el, uint32_t internal,
 	return false;
 }
 
-/* Whether hnswlib can have stored such a norm with such a length: x times
- * 1 / (length + 1e-30), so about 1, but for vectors that are so large or so
- * small that the sum of their squares is none in float32.  (isinf(length): all
- * is divided by infinity.) */
+/* Whether hnswlib has stored such a norm with such a length: x times 1 /
+ * (length + 1e-30), so about 1, but for vectors that are so large or so small
+ * that the sum of their squares is none in float32.  (Of those whose length
+ * became 0 get() gives zeros; they are taken for damaged, as a file of zeros is
+ * the common case.) */
 static bool
 possible(double norm, double length)
 {
@@ -406,7 +407,7 @@ possible(double norm, double length)
 	if (isinf(length))
 		return norm == 0;
 	if (length < TINY_LENGTH)
-		return !(fabs(norm - 1) <= UNIT_TOLERANCE) || length > 0;
+		return length > 0 || norm == 0;
 	return fabs(norm - 1) <= UNIT_TOLERANCE;
 }
 
@@ -996,12 +997,8 @@ elements_vector(const struct elements *el, uint32_t internal, uint8_t *room)
 	if (el->space != SPACE_COSINE || internal >= el->lengths)
 		return p;
 	length = le_f32(el->length + 4 * (size_t)internal);
-	if (el->found.bad_lengths > 0 && !(length > 0 && isfinite(length))) {
-		double norm = sqrt(sum_squares(p, n));
-
-		if (fabs(norm - 1) <= UNIT_TOLERANCE)
-			return p;
-	}
+	if (el->found.bad_lengths > 0 && !(length > 0 && isfinite(length)))
+		return p;
 	for (i = 0; i < n; i++)
 		le_put_f32(room + 4 * i, le_f32(p + 4 * i) * length);
 	return room;
