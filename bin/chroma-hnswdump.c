@@ -363,16 +363,38 @@ name_missing(const struct elements *el)
 	buf_release(&id);
 }
 
-static uint64_t
-count_blank(struct dump *d)
+/* Elements that were never written; live ones without an id; and those with
+ * the label of another one, never written ones not counted. */
+static void
+count(struct dump *d, uint64_t *blank, uint64_t *nameless, uint64_t *same)
 {
 	struct element x;
-	uint64_t n = 0;
 
-	while (elements_next(&d->walk, &x))
-		n += x.blank;
+	*blank = *nameless = 0;
+	*same = d->el.found.same_labels;
+	while (elements_next(&d->walk, &x)) {
+		if (x.blank && (*blank)++ > 0 && *same > 0)
+			(*same)--;	/* they have label 0 */
+		*nameless += !x.blank && !x.deleted && !x.id.p;
+	}
 	elements_walk_again(&d->walk);
-	return n;
+}
+
+/* Elements that are missing, or have no id of their own. */
+static void
+tell_elements(struct dump *d)
+{
+	const struct elements *el = &d->el;
+	uint64_t blank, nameless, same, all = el->dir.header.cur_element_count;
+
+	count(d, &blank, &nameless, &same);
+	doubt(d, all - el->readable + blank, "elements cannot be read");
+	if (!el->has_pickle)
+		doubt(d, el->readable - blank, "elements have no id: there is "
+		    "no index_metadata.pickle that can be read");
+	else
+		doubt(d, nameless, "live elements have no id");
+	doubt(d, same, "elements have the label of another one");
 }
 
 /* Whatever is missing or doubtful in what will be written. */
@@ -381,26 +403,14 @@ tell_losses(struct dump *d, const struct err *why)
 {
 	const struct elements *el = &d->el;
 	const struct elements_findings *f = &el->found;
-	uint64_t blank = count_blank(d);
-	uint64_t all = el->dir.has_header ? el->dir.header.cur_element_count :
-	    0;
-
 	prog_warn("%s/%s", err_tail(d->src.path), why->msg);
-	if (!el->dir.has_header || (el->readable == 0 && !el->has_pickle)) {
-		prog_warn("no element can be read");
-		d->lost = true;
-	}
-	doubt(d, all - el->readable + blank, "elements cannot be read");
-	if (!el->has_pickle)
-		doubt(d, el->readable - blank, "elements have no id: there is "
-		    "no index_metadata.pickle that can be read");
+	if (el->dir.has_header)
+		tell_elements(d);
 	else
-		doubt(d, f->orphan_labels - (blank < f->orphan_labels ? blank :
-		    f->orphan_labels), "live elements have no id");
+		prog_warn("how many elements there were is not known");
+	d->lost = d->lost || !el->dir.has_header;
 	doubt(d, f->missing_labels, "ids have no vector");
 	name_missing(el);
-	doubt(d, f->same_labels - (blank && f->same_labels >= blank - 1 ?
-	    blank - 1 : 0), "elements have the label of another one");
 	doubt(d, f->bad_pairs, "entries of index_metadata.pickle contradict "
 	    "others: ids may be at the wrong vector");
 	doubt(d, f->bad_flags, "elements have marks that no Chroma sets: they "
@@ -684,6 +694,7 @@ run(struct dump *d, const char *dir, struct err *e)
 		return -1;
 	vectors = src->space == SPACE_COSINE;
 	if (elements_open_all(&d->el, src->dirfd, src->name, src->dimension,
+	    src->col ? (uint64_t)src->col->params.value[PARAM_M] : 0,
 	    src->space, vectors, e) < 0)
 		return -1;
 	if (cf->ids && file_new_begin(&d->ids, cf->ids, cf->output.force,

@@ -532,7 +532,7 @@ check_entry(struct check *c)
 	struct elements *el = c->el;
 	int level;
 
-	if (h->cur_element_count == 0 || c->leveled < h->cur_element_count)
+	if (!el->dir.has_header || h->cur_element_count == 0 || c->leveled < h->cur_element_count)
 		return;
 	level = c->level[h->enterpoint_node];
 	if (level != h->maxlevel || el->found.max_level != h->maxlevel)
@@ -812,6 +812,28 @@ nothing_but_pickle(const struct elements *el)
 	    !el->dir.there[INDEX_LENGTH] && !el->dir.there[INDEX_LINKS];
 }
 
+/* A header in the place of one that cannot be read: as many elements as the
+ * file has room for.  false: there is nothing to make it of. */
+static bool
+assume_header(struct elements *el, int64_t dimension)
+{
+	struct index_header *h = &el->dir.header;
+	uint64_t M = el->assumed_M;
+
+	if (M < 2 || M > UINT16_MAX / 2 || dimension < 1 ||
+	    dimension > INDEX_DIM_MAX)
+		return false;
+	*h = (struct index_header){ .persistence_version = 1, .maxM = M,
+	    .maxM0 = 2 * M, .M = M, .mult = 1 / log((double)M),
+	    .dim = (uint64_t)dimension, .offsetData = 4 + 8 * M,
+	    .maxlevel = -1, .enterpoint_node = UINT32_MAX };
+	h->label_offset = h->offsetData + 4 * h->dim;
+	h->size_data_per_element = h->label_offset + 8;
+	h->cur_element_count = h->max_elements = el->dir.size[INDEX_LEVEL0] /
+	    h->size_data_per_element;
+	return true;
+}
+
 static int
 open_and_check(struct elements *el, int64_t dimension, bool vectors,
     struct err *e)
@@ -832,8 +854,10 @@ open_and_check(struct elements *el, int64_t dimension, bool vectors,
 	    el->dir.header.cur_element_count > 0)
 		fault(el, INDEX_PICKLE, "missing, but header.bin counts %"
 		    PRIu64 " elements", el->dir.header.cur_element_count);
-	if (el->dir.has_header) {
+	if (el->dir.has_header)
 		check_header(el, dimension);
+	if (el->dir.has_header || (el->all && el->found.fault.status &&
+	    assume_header(el, dimension))) {
 		if (check_files(el, vectors, e) < 0)
 			return -1;
 	}
@@ -865,10 +889,11 @@ elements_open(struct elements *el, int dirfd, const char *segment,
 
 int
 elements_open_all(struct elements *el, int dirfd, const char *segment,
-    int64_t dimension, enum space space, bool vectors, struct err *e)
+    int64_t dimension, uint64_t M, enum space space, bool vectors,
+    struct err *e)
 {
 	*el = (struct elements){ .space = space, .found.max_level = -1,
-	    .all = true };
+	    .all = true, .assumed_M = M };
 	return open_index(el, dirfd, segment, dimension, vectors, e);
 }
 
@@ -978,6 +1003,8 @@ elements_next(struct elements_walk *w, struct element *x)
 	    .blank = is_blank(el, i), .links = element(el, i) };
 	if (w->pair[i])
 		x->id = el->pickle.id_to_label.pair[w->pair[i] - 1].id;
+	else if (!el->dir.has_header)
+		x->blank = true;
 	if (i < el->leveled) {
 		n = le_u32(el->links + w->links_at);
 		x->level = (int)(n / (4 + 4 * el->dir.header.maxM));

@@ -87,6 +87,7 @@ struct elements {
 	/* private */
 	enum space space;
 	bool all;
+	uint64_t assumed_M;
 	char *bytes;			/* of the pickle */
 	const uint8_t *level0, *length, *links;		/* mapped, or NULL */
 	size_t level0_n, length_n, links_n;		/* bytes mapped */
@@ -126,17 +127,21 @@ bool elements_holds(const struct elements *el, uint32_t internal,
 
 /* elements_open() for who wants the elements themselves, whatever is wrong: also
  * without a pickle that can be read (a missing one is then a fault, if there
- * are elements), and those behind a hole. */
+ * are elements), and those behind a hole.  M: as configured, 0: not known.
+ * Where header.bin cannot be read (dir.has_header is false), M and dimension
+ * stand in for it; as their number is unknown then, all are blank but those
+ * that the pickle names. */
 ATTR_NODISCARD int elements_open_all(struct elements *el, int dirfd,
-    const char *segment, int64_t dimension, enum space space, bool vectors,
-    struct err *e);
+    const char *segment, int64_t dimension, uint64_t M, enum space space,
+    bool vectors, struct err *e);
 
 /* One element. */
 struct element {
 	uint32_t internal;
 	uint64_t label;
 	bool deleted;
-	bool blank;		/* nothing was ever written there: a hole */
+	bool blank;		/* nothing was ever written there: a hole, or
+				 * room for more */
 	struct slice id;	/* absent: the pickle names no such label, or
 				 * the label of another element, too */
 	int level;		/* -1: cannot be read */

@@ -13,9 +13,7 @@
 #include "base/num.h"
 #include "base/rd.h"
 
-/* Chroma allows 65536 dimensions and more; hnswlib has no limit of its own.
- * Above this an element would not be read in one piece. */
-#define DIM_MAX ((uint64_t)1 << 20)
+#define DIM_MAX ((uint64_t)INDEX_DIM_MAX)
 #define M_MAX ((uint64_t)1 << 16)	/* link counts are 16 bits */
 #define LEVEL_MAX 64
 

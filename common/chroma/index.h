@@ -18,6 +18,10 @@
 #include "base/err.h"
 #include "chroma/pickle.h"
 
+/* Chroma allows 65536 dimensions and more; hnswlib has no limit of its own.
+ * Above this an element would not be read in one piece. */
+#define INDEX_DIM_MAX (1 << 20)
+
 /* header.bin, every field under hnswlib's name. */
 #define INDEX_HEADER_SIZE 100
 struct index_header {

@@ -899,8 +899,8 @@ walk_is(const char *name, const char *fault, const char *want)
 	struct err e = { 0 };
 	const char *got;
 
-	if (elements_open_all(&el, dirfd_of, "index", DIM, SPACE_L2, true, &e)
-	    < 0) {
+	if (elements_open_all(&el, dirfd_of, "index", DIM, M, SPACE_L2, true,
+	    &e) < 0) {
 		ok(false, "%s: %s", name, e.msg);
 		return;
 	}
@@ -961,6 +961,20 @@ test_walk(void)
 	walk_is("one of zeros", "index_metadata.pickle: entry 1 of id_to_label: "
 	    "label 2, which no element has", "1 id0 1 [[0],[]];"
 	    "0 - 0 blank [[]];3 id2 0 [[0]];");
+	make(&m, 3, 1);
+	m.file[INDEX_HEADER].len -= 1;
+	memset(m.file[INDEX_LEVEL0].p + 2 * ELEMENT, 0x55, ELEMENT);
+	write_out(&m);
+	walk_is("without a header", "header.bin: 99 bytes instead of 100: "
+	    "truncated or not an index header", "1 id0 1 [[2],[]];"
+	    "2 id1 0 [[1]];1431655765 - 0 deleted blank [[]];");
+	make(&m, 3, 1);
+	m.file[INDEX_HEADER].len -= 1;
+	m.file[INDEX_PICKLE].failed = true;
+	write_out(&m);
+	walk_is("without both", "header.bin: 99 bytes instead of 100: "
+	    "truncated or not an index header", "1 - 1 blank [[2],[]];"
+	    "2 - 0 blank [[1]];3 - 0 deleted blank [[2]];");
 	make(&m, 3, 1);
 	m.file[INDEX_LEVEL0].len -= 1;
 	write_out(&m);
