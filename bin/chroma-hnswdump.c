@@ -397,6 +397,26 @@ tell_elements(struct dump *d)
 	doubt(d, same, "elements have the label of another one");
 }
 
+/* Links that are missing or doubtful. */
+static void
+tell_links(struct dump *d)
+{
+	const struct elements *el = &d->el;
+	const struct elements_findings *f = &el->found;
+
+	doubt(d, f->bad_links, "elements have links that are wrong: those "
+	    "that lead nowhere are left out");
+	doubt(d, el->readable - el->leveled, "elements have upper links that "
+	    "cannot be read");
+	doubt(d, el->dir.size[INDEX_LINKS] - f->links_size, "bytes of "
+	    "link_lists.bin are none of the elements': levels may be missing");
+	if (el->dir.has_header && f->max_level != el->dir.header.maxlevel) {
+		prog_warn("header.bin has another highest level: levels may be "
+		    "wrong");
+		d->lost = true;
+	}
+}
+
 /* Whatever is missing or doubtful in what will be written. */
 static void
 tell_losses(struct dump *d, const struct err *why)
@@ -408,7 +428,7 @@ tell_losses(struct dump *d, const struct err *why)
 		tell_elements(d);
 	else
 		prog_warn("how many elements there were is not known");
-	d->lost = d->lost || !el->dir.has_header;
+	d->lost = d->lost || !el->dir.has_header || !el->has_pickle;
 	doubt(d, f->missing_labels, "ids have no vector");
 	name_missing(el);
 	doubt(d, f->bad_pairs, "entries of index_metadata.pickle contradict "
@@ -424,14 +444,9 @@ tell_losses(struct dump *d, const struct err *why)
 	    (uint64_t)d->src.dimension != el->dir.header.dim)
 		doubt(d, el->readable, "vectors are not of the collection's "
 		    "dimension");
-	if (!d->cf->graph)
-		return;
-	doubt(d, f->bad_links, "elements have links that are wrong: those "
-	    "that lead nowhere are left out");
-	doubt(d, el->readable - el->leveled, "elements have upper links that "
-	    "cannot be read");
+	if (d->cf->graph)
+		tell_links(d);
 }
-
 /* Refuse what is damaged, or say what of it is lost.  0, or -1 with *e set. */
 static int
 judge(struct dump *d, struct err *e)

@@ -812,20 +812,68 @@ nothing_but_pickle(const struct elements *el)
 	    !el->dir.there[INDEX_LENGTH] && !el->dir.there[INDEX_LINKS];
 }
 
+/* M as two fields of a bad header have it, or else as configured. */
+static uint64_t
+guess_M(const struct elements *el)
+{
+	const struct index_header *h = &el->dir.header;
+
+	if (h->M > 0 && (h->maxM == h->M || h->maxM0 == 2 * h->M))
+		return h->M;
+	return h->maxM > 0 && h->maxM0 == 2 * h->maxM ? h->maxM :
+	    el->assumed_M;
+}
+
+/* The dimension of the collection, the pickle, or the offsets of a bad header;
+ * 0: none of them says. */
+static uint64_t
+guess_dim(const struct elements *el, uint64_t M, int64_t dimension)
+{
+	const struct index_header *h = &el->dir.header;
+	uint64_t links = 4 + 8 * M, by_label = h->label_offset - links;
+	uint64_t by_size = h->size_data_per_element - links - 8;
+
+	if (dimension > 0)
+		return (uint64_t)dimension;
+	if (el->pickle.has_dimensionality && el->pickle.dimensionality > 0)
+		return (uint64_t)el->pickle.dimensionality;
+	/* one of them is wrong: the file has whole elements */
+	if (by_label != by_size && h->label_offset < UINT32_MAX &&
+	    el->dir.size[INDEX_LEVEL0] % (h->label_offset + 8))
+		by_label = by_size;
+	return by_label % 4 ? 0 : by_label / 4;
+}
+
+/* Whether what stood in for a header was right: most labels that there is room
+ * for are those of the pickle.  If not, nothing can be read. */
+static void
+check_assumed(struct elements *el)
+{
+	uint64_t ids = el->pickle.id_to_label.n;
+	uint64_t most = ids < el->readable ? ids : el->readable;
+
+	if (el->found.missing_labels <= ids - most / 2)
+		return;
+	el->readable = 0;
+	el->found.missing_labels = ids;
+}
+
 /* A header in the place of one that cannot be read: as many elements as the
  * file has room for.  false: there is nothing to make it of. */
 static bool
 assume_header(struct elements *el, int64_t dimension)
 {
 	struct index_header *h = &el->dir.header;
-	uint64_t M = el->assumed_M;
+	uint64_t M = guess_M(el), dim;
 
-	if (M < 2 || M > UINT16_MAX / 2 || dimension < 1 ||
-	    dimension > INDEX_DIM_MAX)
+	if (M < 2 || M > UINT16_MAX / 2)
+		return false;
+	dim = guess_dim(el, M, dimension);
+	if (dim < 1 || dim > INDEX_DIM_MAX)
 		return false;
 	*h = (struct index_header){ .persistence_version = 1, .maxM = M,
 	    .maxM0 = 2 * M, .M = M, .mult = 1 / log((double)M),
-	    .dim = (uint64_t)dimension, .offsetData = 4 + 8 * M,
+	    .dim = dim, .offsetData = 4 + 8 * M,
 	    .maxlevel = -1, .enterpoint_node = UINT32_MAX };
 	h->label_offset = h->offsetData + 4 * h->dim;
 	h->size_data_per_element = h->label_offset + 8;
@@ -861,7 +909,11 @@ open_and_check(struct elements *el, int64_t dimension, bool vectors,
 		if (check_files(el, vectors, e) < 0)
 			return -1;
 	}
-	return got > 0 ? check_pickle(el, e) : 0;
+	if (got > 0 && check_pickle(el, e) < 0)
+		return -1;
+	if (got > 0 && !el->dir.has_header)
+		check_assumed(el);
+	return 0;
 }
 
 static int

@@ -128,9 +128,9 @@ bool elements_holds(const struct elements *el, uint32_t internal,
 /* elements_open() for who wants the elements themselves, whatever is wrong: also
  * without a pickle that can be read (a missing one is then a fault, if there
  * are elements), and those behind a hole.  M: as configured, 0: not known.
- * Where header.bin cannot be read (dir.has_header is false), M and dimension
- * stand in for it; as their number is unknown then, all are blank but those
- * that the pickle names. */
+ * Where header.bin is bad (dir.has_header is false), what else says M and the
+ * dimension stands in for it; as the number of elements is unknown then, all
+ * are blank but those that the pickle names. */
 ATTR_NODISCARD int elements_open_all(struct elements *el, int dirfd,
     const char *segment, int64_t dimension, uint64_t M, enum space space,
     bool vectors, struct err *e);

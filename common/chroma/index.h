@@ -52,7 +52,8 @@ struct index_dir {
 	bool there[INDEX_FILES];
 	uint64_t size[INDEX_FILES];	/* apparent, bytes */
 	uint64_t allocated;	/* bytes on disk of all five */
-	bool has_header;	/* header is valid */
+	bool has_header;	/* header is valid; else its fields are as
+				 * found, or 0 if there are not 100 bytes */
 	struct index_header header;
 	struct err fault;	/* the first thing wrong, status 0 if none */
 };
