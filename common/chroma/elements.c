@@ -854,7 +854,7 @@ check_assumed(struct elements *el)
 
 	if (el->found.missing_labels <= ids - most / 2)
 		return;
-	el->readable = 0;
+	el->readable = el->leveled = el->lengths = 0;
 	el->found.missing_labels = ids;
 }
 

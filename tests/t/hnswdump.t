@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# chroma-hnswdump: vectors as Chroma gives them, every option, every damage.
+# chroma-hnswdump: vectors as Chroma gives them, every option, every mistake
+# on the command line.
 . "${0%/*}/../lib.sh"
 
 py() { python3 -B "$T_DIR/t/hnswdump.py" "$@"; }
@@ -65,7 +66,6 @@ persist 1.5.9 a
 D=a/db
 ACME=acme/wiki/docs
 DOCS=default_tenant/default_database/docs
-cp -r "$D/$(segment "$D" ip-vectors)" ip
 cp -r "$D/$(segment "$D" $DOCS)" cos
 fingerprint a >before
 

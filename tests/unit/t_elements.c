@@ -983,6 +983,50 @@ test_walk(void)
 	    "2 id1 0 [[1]];");
 }
 
+/* A header that is gone, and settings that are not those of the index; and one
+ * that is bad in a field. */
+static void
+test_assumed(void)
+{
+	static const struct {
+		unsigned at, to;
+		uint64_t readable;
+	} row[] = {
+		{ VERSION, 7, 5 }, { SIZE_DATA, 32, 5 }, { SIZE_DATA, 3, 5 },
+		{ LABEL_OFFSET, 24, 5 }, { LABEL_OFFSET, 0, 5 },
+		{ OFFSET_DATA, 16, 5 }, { MAXM, 3, 5 }, { MAXM0, 5, 5 },
+		{ AT_M, 3, 5 }, { ENTER_POINT, 5, 5 },
+	};
+	struct elements el;
+	struct maker m;
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		make(&m, 5, 1);
+		m.file[INDEX_HEADER].len = 99;
+		write_out(&m);
+		ok(elements_open_all(&el, dirfd_of, "index", i ? DIM : DIM + 1,
+		    i ? M + 1 : M, SPACE_L2, true, &e) == 0 &&
+		    !el.dir.has_header && el.readable == 0 &&
+		    el.leveled == 0 && el.found.missing_labels == 4 &&
+		    find(&el, "id0") == -1, "settings of another index");
+		elements_close(&el);
+	}
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		make(&m, 5, 1);
+		le_put_u32(m.file[INDEX_HEADER].p + row[i].at, row[i].to);
+		write_out(&m);
+		ok(elements_open_all(&el, dirfd_of, "index", -1, 0, SPACE_L2,
+		    true, &e) == 0 && !el.dir.has_header &&
+		    el.dir.header.dim == DIM && el.dir.header.M == M &&
+		    el.readable == row[i].readable && find(&el, "id3") == 3,
+		    "a header that has %u at +%u: %s", row[i].to, row[i].at,
+		    el.found.fault.msg);
+		elements_close(&el);
+	}
+}
+
 /* What a vector was. */
 static bool
 was(const struct elements *el, uint32_t i, float a, float b)
@@ -1151,6 +1195,7 @@ main(void)
 	test_plain(SPACE_IP);
 	test_cosine();
 	test_walk();
+	test_assumed();
 	test_vectors();
 	test_absurd();
 	test_sparse();
