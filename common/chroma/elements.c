@@ -36,6 +36,9 @@
  * float32. */
 #define TINY_LENGTH 1e-17
 
+/* What is stored of a vector of length 0 that is not of zeros is greater. */
+#define TINY_STORED 1e6
+
 /* Of a vector multiplied by its length again, in norms of the vector. */
 #define SAME_TOLERANCE 1e-5
 
@@ -396,9 +399,9 @@ elements_holds(const struct elements *el, uint32_t internal,
 
 /* Whether hnswlib has stored such a norm with such a length: x times 1 /
  * (length + 1e-30), so about 1, but for vectors that are so large or so small
- * that the sum of their squares is none in float32.  (Of those whose length
- * became 0 get() gives zeros; they are taken for damaged, as a file of zeros is
- * the common case.) */
+ * that the sum of their squares is none in float32: then they are divided by
+ * infinity, or by 1e-30.  (Such a one of a norm up to TINY_STORED / 1e30 cannot
+ * be told from one whose length a damage made 0, which is more likely.) */
 static bool
 possible(double norm, double length)
 {
@@ -406,8 +409,10 @@ possible(double norm, double length)
 		return false;
 	if (isinf(length))
 		return norm == 0;
+	if (length == 0)
+		return norm == 0 || norm > TINY_STORED;
 	if (length < TINY_LENGTH)
-		return length > 0 || norm == 0;
+		return true;
 	return fabs(norm - 1) <= UNIT_TOLERANCE;
 }
 
@@ -1076,7 +1081,8 @@ elements_vector(const struct elements *el, uint32_t internal, uint8_t *room)
 	if (el->space != SPACE_COSINE || internal >= el->lengths)
 		return p;
 	length = le_f32(el->length + 4 * (size_t)internal);
-	if (el->found.bad_lengths > 0 && !(length > 0 && isfinite(length)))
+	if (el->found.bad_lengths > 0 && !(length > 0 && isfinite(length)) &&
+	    !possible(sqrt(sum_squares(p, n)), (double)length))
 		return p;
 	for (i = 0; i < n; i++)
 		le_put_f32(room + 4 * i, le_f32(p + 4 * i) * length);

@@ -30,8 +30,6 @@ for name in $(every_persist); do
 		sed 's/^/# /' why
 		total=$((total + $(cat n)))
 		seg=$(jq -r '.source.collections[0]?.vector_segment // empty' dump.jsonl)
-		[ -e "p/db/$seg/index_metadata.pickle" ] &&
-		    [ -e "p/db/$seg/header.bin" ] || continue
 		[ "$(records dump.jsonl)" -gt 0 ] || continue
 		run chroma-hnswdump --graph --deleted=include p/db -c "$id"
 		mv out graph.jsonl

@@ -1041,7 +1041,7 @@ was(const struct elements *el, uint32_t i, float a, float b)
 static void
 test_vectors(void)
 {
-	float v[4][DIM] = { { 3, 4 }, { 0, 0 }, { 1e-22f, 0 }, { 5e20f, 1 } };
+	float v[4][DIM] = { { 3, 4 }, { 0, 0 }, { 1e-23f, 0 }, { 5e20f, 1 } };
 	float r = 1.0f / (5.0f + 1e-30f);
 	struct elements el;
 	struct maker m;
@@ -1064,10 +1064,16 @@ test_vectors(void)
 	scratch_write(scratch_path("index/length.bin"),
 	    slice_of("\0\0\0\0\0\0\0\0\0\0\0\0", 12));
 	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
-	    == 0 && el.found.bad_lengths == 2 && el.found.bad_length_at == 0 &&
+	    == 0 && el.found.bad_lengths == 1 && el.found.bad_length_at == 0 &&
 	    el.lengths == 3, "  zeros for lengths are one");
-	ok(was(&el, 0, 3 * r, 4 * r) && was(&el, 1, 0, 0),
+	ok(was(&el, 0, 3 * r, 4 * r) && was(&el, 1, 0, 0) && was(&el, 2, 0, 0),
 	    "  then what is stored");
+	elements_close(&el);
+	v[2][0] = 1e-26f;
+	make_vectors(&m, v, true);
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
+	    == 0 && el.found.bad_lengths == 1 && el.found.bad_length_at == 2,
+	    "  very small ones cannot be told from damage");
 	elements_close(&el);
 	make(&m, 4, 1);		/* of norm 1.41 with length 1 */
 	le_put_f32(m.file[INDEX_LENGTH].p + 4, -1);
