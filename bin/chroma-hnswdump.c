@@ -32,6 +32,9 @@
 /* Ids without a vector are named one by one up to this many. */
 #define IDS_SHOWN 20
 
+/* How often it is tried again, while somebody writes to it. */
+#define RETRY_MS 100
+
 /* A file that is younger may be one that is just being written. */
 #define YOUNG_S 2
 
@@ -58,7 +61,8 @@ struct config {
 
 /* Where an index lies. */
 struct source {
-	struct persist pd;	/* of a bare index: not open */
+	struct persist pd;
+	bool opened;		/* pd and catalog are in use */
 	struct catalog catalog;
 	const struct collection *col;	/* NULL: a bare index */
 	char *path;		/* owned; of the index directory */
@@ -112,7 +116,7 @@ static const char usage_text[] =
 "      --space=SPACE      of the index in INDEXDIR: l2, ip or cosine\n"
 "      --tmpdir=DIR       where a private copy may go; recovers a hot journal\n"
 "  -V, --version          print the version\n"
-"      --wait=SECONDS     how long to wait for a lock (default 10)\n"
+"      --wait=SECONDS     how long to wait for who writes to it (default 10)\n"
 "  -z, --zstd[=LEVEL]     compress with zstd (default 3)\n";
 
 static const struct option longopts[] = {
@@ -206,6 +210,7 @@ open_persist(struct source *src, const struct config *cf, const char *dir,
 
 	if (persist_open(&src->pd, dir, &po, e) < 0)
 		return -1;
+	src->opened = true;
 	for (try = 0; try < 2; try++) {
 		if (try > 0)
 			catalog_release(&src->catalog);
@@ -275,9 +280,10 @@ close_source(struct source *src)
 {
 	if (src->own_dirfd)
 		close(src->dirfd);
-	if (src->col)
+	if (src->opened) {
 		persist_close(&src->pd);
-	catalog_release(&src->catalog);
+		catalog_release(&src->catalog);
+	}
 	free(src->path);
 	*src = (struct source){ .dirfd = -1 };
 }
@@ -670,14 +676,22 @@ put_tail(struct dump *d, struct err *e)
 	return 0;
 }
 
+/* Close all of the directory. */
+static void
+let_go(struct dump *d)
+{
+	elements_walk_end(&d->walk);
+	elements_close(&d->el);
+	d->el = (struct elements){ .dir.fd = -1 };
+	close_source(&d->src);
+}
+
 static int
 write_all(struct dump *d, struct err *e)
 {
 	struct err ignored;
 	bool more;
 
-	if (elements_walk_begin(&d->walk, &d->el, e) < 0 || judge(d, e) < 0)
-		return -1;
 	count_records(d, &more);
 	if (put_head(d, more || d->lost || d->cf->deleted == DELETED_ONLY,
 	    e) < 0)
@@ -690,19 +704,17 @@ write_all(struct dump *d, struct err *e)
 		return -1;
 	}
 	/* nothing of the directory is open when the end record goes out */
-	elements_walk_end(&d->walk);
-	elements_close(&d->el);
-	close_source(&d->src);
+	let_go(d);
 	return put_tail(d, e);
 }
 
+/* Open it, and see whether it is sound. */
 static int
-run(struct dump *d, const char *dir, struct err *e)
+prepare(struct dump *d, const char *dir, struct err *e)
 {
 	const struct config *cf = d->cf;
 	struct source *src = &d->src;
 	bool vectors;
-	int r;
 
 	if ((cf->space_set ? open_bare(src, cf, dir, e) :
 	    open_persist(src, cf, dir, e)) < 0)
@@ -712,6 +724,27 @@ run(struct dump *d, const char *dir, struct err *e)
 	    src->col ? (uint64_t)src->col->params.value[PARAM_M] : 0,
 	    src->space, vectors, e) < 0)
 		return -1;
+	if (elements_walk_begin(&d->walk, &d->el, e) < 0)
+		return -1;
+	return judge(d, e);
+}
+
+/* Who has written nothing yet can wait until nobody else does. */
+static int
+run(struct dump *d, const char *dir, struct err *e)
+{
+	static const struct timespec pause = { 0, RETRY_MS * 1000000L };
+	const struct config *cf = d->cf;
+	uint64_t waited = 0;
+	int r;
+
+	while (prepare(d, dir, e) < 0) {
+		let_go(d);
+		if (e->status != STATUS_BUSY || waited >= cf->wait_s * 1000)
+			return -1;
+		nanosleep(&pause, NULL);
+		waited += RETRY_MS;
+	}
 	if (cf->ids && file_new_begin(&d->ids, cf->ids, cf->output.force,
 	    e) < 0)
 		return -1;
@@ -803,7 +836,7 @@ int
 main(int argc, char *argv[])
 {
 	struct config cf = { .limit = UINT64_MAX, .wait_s = OPT_WAIT_DEFAULT };
-	struct dump d = { .cf = &cf, .src.dirfd = -1 };
+	struct dump d = { .cf = &cf, .src.dirfd = -1, .el.dir.fd = -1 };
 	struct err e = { 0 };
 	struct out out;
 	int ch;

@@ -5,6 +5,7 @@
 hnswdump.py expected DB EXPECTED COLLECTION STREAM   its vectors are what Chroma's get() gave
 hnswdump.py index INDEXDIR SPACE STREAM [LINKS]      its records are the elements of the files
 hnswdump.py matrix npy|fvecs FILE IDS STREAM         the matrix is the vectors of the stream
+hnswdump.py make INDEXDIR N DIM                      a sound index of l2
 hnswdump.py poke INDEXDIR FILE OFFSET FORMAT VALUE   (FORMAT as in struct; OFFSET may be
                                                      ELEMENT.FIELD in data_level0.bin)
 hnswdump.py cut|zero|sparse INDEXDIR FILE BYTES      without its last bytes; zeros, or a hole,
@@ -13,6 +14,7 @@ hnswdump.py swap INDEXDIR FILE A B SIZE              two pieces of the file
 hnswdump.py pickle INDEXDIR STATEMENT                p is what is in it
 """
 import json
+import math
 import os
 import sqlite3
 import struct
@@ -140,6 +142,31 @@ def matrix(form, path, ids, stream):
     with open(ids, encoding="utf-8") as f:
         assert [json.loads(line) for line in f] == [r.get("id") for r in records]
     print(len(records), dim)
+
+
+def make(path, n, dim):
+    n, dim, m = int(n), int(dim), 4
+    os.mkdir(path)
+
+    def put(name, data):
+        with open(os.path.join(path, name), "wb") as f:
+            f.write(data)
+    put("header.bin", struct.pack("<iQQQQQQiIQQQdQ", 1, 0, n, n, 12 + 8 * m + 4 * dim,
+                                  4 + 8 * m + 4 * dim, 4 + 8 * m, 0, 0, m, 2 * m, m,
+                                  1 / math.log(m), 100))
+    links = struct.pack("<HBB", 1, 0, 0)
+    put("data_level0.bin", b"".join(
+        links + struct.pack("<I", (i + 1) % n) + bytes(8 * m - 4) +
+        struct.pack("<%df" % dim, *[i + k / 8 for k in range(dim)]) + struct.pack("<Q", i + 1)
+        for i in range(n)))
+    put("length.bin", bytes(4 * n))
+    put("link_lists.bin", bytes(4 * n))
+    ids = {"id-%d" % i: i + 1 for i in range(n)}
+    with open(os.path.join(path, "index_metadata.pickle"), "wb") as f:
+        damage.pickle.dump({
+            "dimensionality": dim, "total_elements_added": n, "max_seq_id": n,
+            "id_to_label": ids, "label_to_id": {label: rid for rid, label in ids.items()},
+            "id_to_seq_id": {}}, f, 3)
 
 
 # ---- damages ----

@@ -245,4 +245,50 @@ refuses 4 'a/db: no header.bin in it, nor another file of an index' \
     chroma-hnswdump "$D" --space=l2
 fingerprint a >after
 same 'the directory as before' before after
+
+# ---- somebody writes to it ----
+
+py make big 20000 8
+mkfifo pipe stop ready
+for how in jsonl binary fvecs; do
+	chroma-hnswdump big --space=l2 --$how >pipe 2>err &
+	pid=$!
+	exec 3<pipe
+	head -c 1000 <&3 >out
+	touch big/length.bin
+	cat <&3 >>out
+	exec 3<&-
+	status=0
+	wait $pid || status=$?
+	status_is "--$how: a file changes while it is written out" 5
+	err_is "--$how: what is said" <<END
+chroma-hnswdump: $T_TMP/big changed while it was read; try again
+END
+done
+run chroma-hnswdump big --space=l2
+mv out big.jsonl
+ok 'a large one' py index big l2 big.jsonl
+touch big/header.bin
+run chroma-hnswdump big --space=l2
+status_is 'written just now, and sound' 0
+cp big/header.bin header
+printf x >big/header.bin
+holdopen big/length.bin <stop >ready &
+exec 4>stop
+read -r _ <ready
+refuses 5 "$T_TMP/big/header.bin: 1 bytes instead of 100: truncated or not an index header; it may be being written: try again" \
+    chroma-hnswdump big --space=l2 --wait=0
+(
+	sleep 0.5
+	cat header >big/header.bin
+) &
+run chroma-hnswdump big --space=l2
+status_is 'it is waited for' 0
+same 'it is waited for: all of it' out big.jsonl
+printf x >big/header.bin
+touch -d '3 seconds ago' big/*
+run chroma-hnswdump big --space=l2 --wait=0
+status_is 'a fault that is older is one' 3
+exec 4>&-
+wait
 done_testing
