@@ -537,7 +537,8 @@ check_entry(struct check *c)
 	struct elements *el = c->el;
 	int level;
 
-	if (!el->dir.has_header || h->cur_element_count == 0 || c->leveled < h->cur_element_count)
+	if (!el->dir.has_header || h->cur_element_count == 0 ||
+	    c->leveled < h->cur_element_count)
 		return;
 	level = c->level[h->enterpoint_node];
 	if (level != h->maxlevel || el->found.max_level != h->maxlevel)

@@ -125,9 +125,9 @@ bool elements_find(const struct elements *el, struct slice id,
 bool elements_holds(const struct elements *el, uint32_t internal,
     const uint8_t *vector, uint64_t dim);
 
-/* elements_open() for who wants the elements themselves, whatever is wrong: also
- * without a pickle that can be read (a missing one is then a fault, if there
- * are elements), and those behind a hole.  M: as configured, 0: not known.
+/* elements_open() for who wants the elements themselves, whatever is wrong:
+ * also without a pickle that can be read (a missing one is then a fault, if
+ * there are elements), and those behind a hole.  M: as configured, 0: not known.
  * Where header.bin is bad (dir.has_header is false), what else says M and the
  * dimension stands in for it; as the number of elements is unknown then, all
  * are blank but those that the pickle names. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* matrix.h - vectors alone, in the forms that other programs read.
  *
- * Sources: numpy.org, numpy.lib.format, version 1.0 (.npy); corpus-texmex.irisa.fr,
- * "vector files" (.fvecs).
+ * Sources: numpy.org, numpy.lib.format, version 1.0 (.npy);
+ * corpus-texmex.irisa.fr, "vector files" (.fvecs).
  */
 #ifndef STREAM_MATRIX_H
 #define STREAM_MATRIX_H
@@ -15,7 +15,8 @@
 
 enum matrix_form {
 	MATRIX_NPY,	/* one array, float32, a row a vector */
-	MATRIX_FVECS,	/* for each vector its dimension in int32, then float32 */
+	MATRIX_FVECS,	/* for each vector its dimension in int32, then
+			 * float32 */
 };
 
 /* What stands before the first of rows vectors.  0, or -1 with *e set. */
