@@ -218,7 +218,7 @@ open_persist(struct source *src, const struct config *cf, const char *dir,
 			return persist_failed(&src->pd, e);
 		if (find_collection(src, cf, e) < 0)
 			return -1;
-		if (try > 0 && strcmp(src->name, src->col->vector_segment))
+		if (try > 0 && strcmp(src->name, src->col->vector_segment) != 0)
 			return err_busy(e, "collection %s has got another "
 			    "index just now; try again", src->col->name);
 		if (try > 0)
