@@ -21,7 +21,8 @@ for version in $CHROMAS; do
 		mv out dump
 		python3 -B "$T_DIR/chroma/hnswdump.py" same db said $space \
 		    dump >n 2>why
-		t_line "$version, $space: $(cat n) vectors" $?
+		r=$?
+		t_line "$version, $space: $(cat n) vectors" "$r"
 		sed 's/^/# /' why
 	done
 	rm -rf db copy

@@ -26,15 +26,17 @@ for name in $(every_persist); do
 		mv out dump.jsonl
 		no_err "$name, $space: silent"
 		py expected p/db p/expected.json "$id" dump.jsonl >n 2>why
-		t_line "$name, $space: $(cat n) ids and vectors" $?
+		r=$?
+		t_line "$name, $space: $(cat n) ids and vectors" "$r"
 		sed 's/^/# /' why
-		total=$((total + $(cat n)))
+		total=$((total + $(cat n) + 0))
 		seg=$(jq -r '.source.collections[0]?.vector_segment // empty' dump.jsonl)
 		[ "$(records dump.jsonl)" -gt 0 ] || continue
 		run chroma-hnswdump --graph --deleted=include p/db -c "$id"
 		mv out graph.jsonl
 		py index "p/db/$seg" "$space" graph.jsonl links >n 2>why
-		t_line "$name, $space: $(cat n) elements and levels" $?
+		r=$?
+		t_line "$name, $space: $(cat n) elements and levels" "$r"
 		sed 's/^/# /' why
 		[ "$space" != l2 ] || continue
 		run chroma-hnswdump -bz --graph --deleted=include p/db -c "$id"
@@ -49,7 +51,8 @@ for name in $(every_persist); do
 		    --space="$space"
 		mv out bare.jsonl
 		py index "p/db/$seg" "$space" bare.jsonl >n 2>why
-		t_line "$name, $space: the directory alone" $?
+		r=$?
+		t_line "$name, $space: the directory alone" "$r"
 		sed 's/^/# /' why
 	done <list
 	ok "$name: $total vectors in all" [ "$total" -gt 80 ]
@@ -175,7 +178,8 @@ for form in npy fvecs; do
 	status_is "$form: status" 0
 	no_err "$form: silent"
 	py matrix $form m.$form ids docs.jsonl >n 2>why
-	t_line "$form: $(cat n) rows and numbers" $?
+	r=$?
+	t_line "$form: $(cat n) rows and numbers" "$r"
 	sed 's/^/# /' why
 	run chroma-hnswdump "$D" -c $DOCS --$form --limit=2 -z
 	mv out m.zst
