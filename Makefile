@@ -36,8 +36,8 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-config chroma-info chroma-hnswbuild chroma-walexport chroma-walfilter \
-	chroma-walprune
+PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
+	chroma-walexport chroma-walfilter chroma-walprune
 PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
@@ -47,8 +47,9 @@ base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers
 stream := zio in out json record fold whereset whereparse where frame stream \
-	latest redact
-index  := codes near leaf cluster graph prune upper connect measure build files intake kernel kernelportable kernelavx2 kernelavx512 kernelneon
+	latest redact matrix
+index  := codes near leaf cluster graph prune upper connect measure build \
+	files intake kernel kernelportable kernelavx2 kernelavx512 kernelneon
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick

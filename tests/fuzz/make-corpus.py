@@ -221,6 +221,8 @@ LINES = {
 }
 for name, text in LINES.items():
     seed("record", name, text.encode())
+seed("record", "links", VECTOR.replace(
+    '"embedding"', '"links":[[1,18446744073709551615],[],[3]],"embedding"').encode())
 
 
 # ---- frame ----
@@ -232,6 +234,7 @@ BITS = {name: 1 << i for i, name in enumerate([
     "tenant", "database", "collection", "collection_id", "seq_id",
     "created_at", "operation", "label", "id", "level", "deleted", "embedding",
     "document", "uri", "metadata", "raw"])}
+BITS["links"] = 1 << 19
 
 
 def frame(kind, payload, flags=1):
@@ -245,17 +248,21 @@ def text_frame(kind, text):
 
 
 def record(kind, extra=0, operation=0, form=0, level=0, seq_id=0, label=0,
-           floats=None, **strings):
+           floats=None, links=None, **strings):
     has = extra
     for name in strings:
         has |= BITS[name]
     if floats is not None:
         has |= BITS["embedding"]
+    if links is not None:
+        has |= BITS["links"]
     values = [strings.get(name, b"") for name in STRINGS]
     payload = u32(has) + bytes([operation, form]) + u16(level)
     payload += u64(seq_id) + u64(label) + u32(len(floats or []))
     payload += b"".join(u32(len(v)) for v in values)
     payload += b"".join(struct.pack("<f", v) for v in floats or [])
+    if links is not None:
+        payload += u32(len(links)) + links
     return frame(kind, payload + b"".join(values))
 
 
@@ -270,6 +277,9 @@ FRAMES = {
     "vector": record(17, extra=BITS["label"] | BITS["level"] |
                      BITS["deleted"] | 1 << 16, label=2**64 - 1, level=65535,
                      id=b"a", floats=[]),
+    "links": record(17, links=u32(2) + u64(1) + u64(2**64 - 1) + u32(0),
+                    id=b"a", floats=[1.0]),
+    "links-count": record(17, links=u32(2) + u64(1)),
     "nulls": record(18, extra=BITS["document"] | BITS["uri"] | 3 << 17,
                     metadata=b"null"),
     "surrogate": record(16, id=b"\xed\xa0\x80", metadata=b'{"k":"\\ud800"}'),
