@@ -266,6 +266,26 @@ check_watermarks(const struct config *cf, const struct catalog *c,
 	return 0;
 }
 
+/* The rows; if that fails, those that were read go out, without an end. */
+static int
+rows(const struct config *cf, struct wal *w, struct stream_out *so,
+    struct out *out, struct err *e)
+{
+	uint64_t poisoned = 0;
+	struct err ignored;
+
+	if (walexport(cf, w, so, &poisoned, e) < 0) {
+		(void)!(stream_flush(so, &ignored) < 0 ||
+		    out_flush(out, &ignored) < 0);
+		return -1;
+	}
+	progress_end();
+	if (poisoned > POISON_SHOWN)
+		prog_warn("%llu rows of this kind in all",
+		    (unsigned long long)poisoned);
+	return 0;
+}
+
 /* Open, write, close in the order that lets a writer of the same directory
  * follow in the pipe: DIR is closed before the end record goes out. */
 static int
@@ -278,9 +298,7 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 	struct holders h;
 	struct stream_out so;
 	struct wal w;
-	uint64_t poisoned = 0;
 	int64_t to = 0;
-	struct err ignored;
 	bool shared;
 	int r;
 
@@ -288,7 +306,7 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 		return -1;
 	/* only the heads of rows are read, all over the file: through a map */
 	if (cf->identity && db_map(&pd.db, true, e) < 0)
-		return -1;
+		return persist_failed(&pd, e);
 	/* the rows first, then what is said of them: what goes in between is
 	 * then missed */
 	shared = holders_find(pd.dir, &h, e) < 0 || h.n > 0 || h.unseen > 0;
@@ -316,16 +334,8 @@ run(const struct config *cf, const char *dir, struct out *out, struct err *e)
 		return -1;
 	progress_start(cf->progress, "rows",
 	    c.newest ? c.newest - c.oldest + 1 : 0);
-	if (walexport(cf, &w, &so, &poisoned, e) < 0) {
-		/* what was read goes out, without an end record */
-		(void)!(stream_flush(&so, &ignored) < 0 ||
-		    out_flush(out, &ignored) < 0);
+	if (rows(cf, &w, &so, out, e) < 0)
 		return persist_failed(&pd, e);
-	}
-	progress_end();
-	if (poisoned > POISON_SHOWN)
-		prog_warn("%llu rows of this kind in all",
-		    (unsigned long long)poisoned);
 	wal_close(&w);
 	if (persist_check(&pd, e) < 0)
 		return -1;

@@ -133,97 +133,6 @@ struct job {
 	bool done;		/* the limit is reached */
 };
 
-/* How many collections of the begin record go by this name. */
-static int
-count_named(const char *spec, struct slice collections, size_t *n,
-    struct err *e)
-{
-	static const char *const key[] = { "id", "tenant", "database", "name" };
-	struct buf text = { 0 };
-	struct slice obj, val[4], s[4];
-	struct json_iter it;
-	size_t start[4], i;
-	int got;
-
-	*n = 0;
-	if (json_array(&it, collections, e) < 0)
-		return -1;
-	while ((got = json_element(&it, &obj)) > 0) {
-		buf_reset(&text);
-		if (json_members(obj, key, val, 4, e) < 0) {
-			got = -1;
-			break;
-		}
-		for (i = 0; i < 4; i++) {
-			start[i] = text.len;
-			if (json_string(val[i], &text) < 0)
-				val[i].p = NULL;
-			s[i].len = text.len - start[i];
-		}
-		for (i = 0; i < 4; i++)
-			s[i].p = val[i].p && text.p ? text.p + start[i] : NULL;
-		*n += select_matches(spec, s[0], s[1], s[2], s[3]);
-	}
-	buf_release(&text);
-	return got;
-}
-
-/* A name that the stream does not have, or has twice, is a mistake. */
-static int
-check_names(const struct opt_list *list, struct slice collections,
-    const char *file, struct err *e)
-{
-	size_t i, n;
-
-	for (i = 0; i < list->n; i++) {
-		if (count_named(list->word[i], collections, &n, e) < 0)
-			return err_in(e, file);
-		if (n == 0)
-			return err_usage(e, "no collection '%s' in %s (its "
-			    "begin record names those that there are)",
-			    list->word[i], err_tail(file));
-		if (n > 1)
-			return err_usage(e, "'%s' is %zu collections in %s; "
-			    "name one as TENANT/DATABASE/NAME or by its id",
-			    list->word[i], n, err_tail(file));
-	}
-	return 0;
-}
-
-/* Put "key":value behind "version" in a begin record, unless it has it; what
- * else it says of key goes. */
-static int
-mark(struct slice text, const char *key, const char *value, struct buf *out,
-    struct err *e)
-{
-	const char *const keys[] = { key };
-	struct slice k, v, have[1];
-	struct json_iter it;
-	int got;
-
-	buf_reset(out);
-	if (json_members(text, keys, have, 1, e) < 0)
-		return -1;
-	if (slice_is(have[0], value)) {
-		buf_add(out, text.p, text.len);
-		return buf_ok(out) ? 0 : err_nomem(e);
-	}
-	if (json_object(&it, text, e) < 0)
-		return -1;
-	while ((got = json_next(&it, &k, &v)) > 0) {
-		if (json_key_is(k, key))
-			continue;
-		buf_addc(out, out->len ? ',' : '{');
-		buf_add(out, k.p - 1, k.len + 2);
-		buf_addc(out, ':');
-		buf_add(out, v.p, v.len);
-		if (json_key_is(k, "version"))
-			buf_addf(out, ",\"%s\":%s", key, value);
-	}
-	buf_addc(out, '}');
-	return got == 0 && !buf_ok(out) ? err_nomem(e) : got;
-}
-
 /* Marks that a begin record gets: of what is no longer what its source had. */
 static int
 mark_begin(const struct job *j, const struct begin *bg, struct buf *out,
@@ -253,7 +162,8 @@ mark_begin(const struct job *j, const struct begin *bg, struct buf *out,
 	for (i = 0; i < sizeof(marks) / sizeof(marks[0]) && r == 0; i++) {
 		if (!marks[i].wanted)
 			continue;
-		r = mark(buf_slice(out), marks[i].key, marks[i].value, &b, e);
+		r = stream_mark_begin(buf_slice(out), marks[i].key,
+		    marks[i].value, &b, e);
 		swap = *out;
 		*out = b;
 		b = swap;
@@ -287,21 +197,13 @@ static int
 take_begin(struct job *j, const struct stream_in *si, struct slice text,
     struct err *e)
 {
-	static const char *const key[] = { "collections" };
 	struct config *cf = j->cf;
-	struct slice val[1];
 	struct begin bg;
 
 	if (stream_begin_parse(text, &bg, e) < 0)
 		return err_in(e, si->in.name);
-	if (bg.source.p && (cf->only.n || cf->skip.n)) {
-		if (json_members(bg.source, key, val, 1, e) < 0)
-			return err_in(e, si->in.name);
-		if (val[0].p && (check_names(&cf->only, val[0], si->in.name,
-		    e) < 0 || check_names(&cf->skip, val[0], si->in.name,
-		    e) < 0))
-			return -1;
-	}
+	if (pick_check_names(&cf->pick, bg.source, si->in.name, e) < 0)
+		return -1;
 	if (cf->latest) {
 		j->bare |= bg.no_embeddings;
 		j->identity |= bg.identity;

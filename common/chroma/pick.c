@@ -154,6 +154,82 @@ pick_test(struct pick *p, int which, const struct record *r, struct err *e)
 	return got;
 }
 
+/* ---- names ---- */
+
+/* How many collections of the begin record go by this name. */
+static int
+count_named(const char *spec, struct slice collections, size_t *n,
+    struct err *e)
+{
+	static const char *const key[] = { "id", "tenant", "database", "name" };
+	struct buf text = { 0 };
+	struct slice obj, val[4], s[4];
+	struct json_iter it;
+	size_t start[4], i;
+	int got;
+
+	*n = 0;
+	if (json_array(&it, collections, e) < 0)
+		return -1;
+	while ((got = json_element(&it, &obj)) > 0) {
+		buf_reset(&text);
+		if (json_members(obj, key, val, 4, e) < 0) {
+			got = -1;
+			break;
+		}
+		for (i = 0; i < 4; i++) {
+			start[i] = text.len;
+			if (json_string(val[i], &text) < 0)
+				val[i].p = NULL;
+			s[i].len = text.len - start[i];
+		}
+		for (i = 0; i < 4; i++)
+			s[i].p = val[i].p && text.p ? text.p + start[i] : NULL;
+		*n += select_matches(spec, s[0], s[1], s[2], s[3]);
+	}
+	buf_release(&text);
+	return got;
+}
+
+/* A name that the stream does not have, or has twice, is a mistake. */
+static int
+check_names(const char *const *word, size_t words, struct slice collections,
+    const char *file, struct err *e)
+{
+	size_t i, n;
+
+	for (i = 0; i < words; i++) {
+		if (count_named(word[i], collections, &n, e) < 0)
+			return err_in(e, file);
+		if (n == 0)
+			return err_usage(e, "no collection '%s' in %s (its "
+			    "begin record names those that there are)",
+			    word[i], err_tail(file));
+		if (n > 1)
+			return err_usage(e, "'%s' is %zu collections in %s; "
+			    "name one as TENANT/DATABASE/NAME or by its id",
+			    word[i], n, err_tail(file));
+	}
+	return 0;
+}
+
+int
+pick_check_names(const struct pick *p, struct slice source, const char *file,
+    struct err *e)
+{
+	static const char *const key[] = { "collections" };
+	struct slice val[1];
+
+	if (!source.p || (p->n_only == 0 && p->n_skip == 0))
+		return 0;
+	if (json_members(source, key, val, 1, e) < 0)
+		return err_in(e, file);
+	if (!val[0].p)
+		return 0;
+	return check_names(p->only, p->n_only, val[0], file, e) < 0 ||
+	    check_names(p->skip, p->n_skip, val[0], file, e) < 0 ? -1 : 0;
+}
+
 /* ---- ids in a file ---- */
 
 /* The id in a line of JSON. */

@@ -55,6 +55,13 @@ unsigned pick_fields(const struct pick *p, int which);
 ATTR_NODISCARD int pick_test(struct pick *p, int which,
     const struct record *r, struct err *e);
 
+/* Whether a stream has the collections of only and skip, each once.  source:
+ * of its begin record, or absent: nothing can be said then; file: for the
+ * message.  0, or -1 with *e set: STATUS_USAGE for a name that is not there,
+ * or there twice. */
+ATTR_NODISCARD int pick_check_names(const struct pick *p, struct slice source,
+    const char *file, struct err *e);
+
 /* Add the ids in a file: a line each, as they are; or, if it begins with "{",
  * JSON objects, a line each, with the id as "id".  0, or -1 with *e set. */
 ATTR_NODISCARD int pick_ids_from(struct pick *p, const char *path,

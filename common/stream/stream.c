@@ -301,6 +301,38 @@ stream_begin_parse(struct slice text, struct begin *b, struct err *e)
 	return 0;
 }
 
+int
+stream_mark_begin(struct slice text, const char *key, const char *value,
+    struct buf *out, struct err *e)
+{
+	const char *const keys[] = { key };
+	struct slice k, v, have[1];
+	struct json_iter it;
+	int got;
+
+	buf_reset(out);
+	if (json_members(text, keys, have, 1, e) < 0)
+		return -1;
+	if (slice_is(have[0], value)) {
+		buf_add(out, text.p, text.len);
+		return buf_ok(out) ? 0 : err_nomem(e);
+	}
+	if (json_object(&it, text, e) < 0)
+		return -1;
+	while ((got = json_next(&it, &k, &v)) > 0) {
+		if (json_key_is(k, key))
+			continue;
+		buf_addc(out, out->len ? ',' : '{');
+		buf_add(out, k.p - 1, k.len + 2);
+		buf_addc(out, ':');
+		buf_add(out, v.p, v.len);
+		if (json_key_is(k, "version"))
+			buf_addf(out, ",\"%s\":%s", key, value);
+	}
+	buf_addc(out, '}');
+	return got == 0 && !buf_ok(out) ? err_nomem(e) : got;
+}
+
 void
 stream_out_init(struct stream_out *s, struct out *out, bool binary,
     bool plain)

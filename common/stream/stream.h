@@ -85,6 +85,12 @@ struct begin {
 ATTR_NODISCARD int stream_begin_parse(struct slice text, struct begin *b,
     struct err *e);
 
+/* The begin record text into *out, which is emptied first, with "key":value (a
+ * key without escapes) behind "version"; as it is, if it says so already; what
+ * else it says of key goes.  0, or -1 with *e set. */
+ATTR_NODISCARD int stream_mark_begin(struct slice text, const char *key,
+    const char *value, struct buf *out, struct err *e);
+
 struct stream_out {
 	struct out *out;	/* borrowed */
 	bool binary;

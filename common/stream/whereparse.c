@@ -502,20 +502,35 @@ leaf(struct parser *p, struct slice key, struct slice quoted, struct slice val,
 	return 0;
 }
 
+/* What every filter begins with: its one member, whose value may be a list of
+ * others like it.  1 if it was one, and is done; 0 and its key, decoded and as
+ * it stands, and its value; -1. */
+static int
+one_clause(struct parser *p, struct slice text, const char *what, clause *self,
+    struct slice *key, struct slice *quoted, struct slice *val,
+    struct where_node **to)
+{
+	if (one_member(p, text, what, key, val) < 0)
+		return -1;
+	*quoted = slice_of(key->p - 1, key->len + 2);
+	if (text_of(p, *quoted, key) < 0)
+		return -1;
+	if (!slice_is(*key, "$and") && !slice_is(*key, "$or"))
+		return 0;
+	return junction(p, slice_is(*key, "$and") ? OP_AND : OP_OR, *val, self,
+	    to) < 0 ? -1 : 1;
+}
+
 /* A where. */
 static int
 metadata_clause(struct parser *p, struct slice text, struct where_node **to)
 {
 	struct slice key, val, quoted;
+	int got = one_clause(p, text, "a filter", metadata_clause, &key,
+	    &quoted, &val, to);
 
-	if (one_member(p, text, "a filter", &key, &val) < 0)
-		return -1;
-	quoted = slice_of(key.p - 1, key.len + 2);
-	if (text_of(p, quoted, &key) < 0)
-		return -1;
-	if (slice_is(key, "$and") || slice_is(key, "$or"))
-		return junction(p, slice_is(key, "$and") ? OP_AND : OP_OR, val,
-		    metadata_clause, to);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
 	if (key.len > 0 && *key.p == '$')
 		return refuse(p, quoted.p, "%.*s is no key of metadata%s",
 		    SHOWN(quoted), slice_is(key, "$contains") ||
@@ -591,15 +606,11 @@ static int
 document_clause(struct parser *p, struct slice text, struct where_node **to)
 {
 	struct slice key, val, quoted;
+	int got = one_clause(p, text, "a document filter", document_clause,
+	    &key, &quoted, &val, to);
 
-	if (one_member(p, text, "a document filter", &key, &val) < 0)
-		return -1;
-	quoted = slice_of(key.p - 1, key.len + 2);
-	if (text_of(p, quoted, &key) < 0)
-		return -1;
-	if (slice_is(key, "$and") || slice_is(key, "$or"))
-		return junction(p, slice_is(key, "$and") ? OP_AND : OP_OR, val,
-		    document_clause, to);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
 	return document_leaf(p, key, quoted, val, to);
 }
 

@@ -96,7 +96,12 @@ def main():
         return [fresh(task, db, *args) for db in (pruned, twin)]
 
     def compare(name, a, b):
-        judge(name + ": as without a prune", differences(a, b))
+        # where it was not pruned, Chroma may have lost an update by itself
+        lost = {tuple(x.split(": ")[:2]): x for x in wrong(b, model, spaces, expected["dim"])}
+        for text in lost.values():
+            print("# %s: not pruned, and lost: %s" % (name, text))
+        judge(name + ": as without a prune",
+              [x for x in differences(a, b) if tuple(x.split(": ")[:2]) not in lost])
         judge(name + ": what was written", wrong(a, model, spaces, expected["dim"]))
 
     compare("first answers", *both(answers, names, queries))
