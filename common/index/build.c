@@ -8,6 +8,7 @@
 #include "base/workers.h"
 #include "index/cluster.h"
 #include "index/connect.h"
+#include "index/distinct.h"
 #include "index/leaf.h"
 #include "index/measure.h"
 #include "index/near.h"
@@ -16,9 +17,24 @@
 
 #define FACTOR 1.05f
 #define OVERLAP 6
+#define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
 #define FORCED 4
-#define GOOD_ENOUGH 0.9
+#define GOOD_ENOUGH 0.8		/* of the true nearest in the lists: hnswlib's
+				 * own graphs have no more */
 #define ROUNDS_MAX 4
+
+/* What is under way. */
+struct building {
+	struct build_result *b;
+	const struct vectors *v;
+	const struct build_params *p;
+	uint32_t n;			/* nodes */
+	uint32_t *node;			/* of each vector */
+	struct codes c;
+	struct near l;
+	struct measure m;
+	double done, part;		/* of the whole; of what runs now */
+};
 
 void
 build_release(struct build_result *b)
@@ -30,130 +46,24 @@ build_release(struct build_result *b)
 	*b = (struct build_result){ 0 };
 }
 
-/* ---- duplicates ---- */
-
-struct fingerprint {
-	uint64_t hash;
-	uint32_t vector;
-};
-
-struct hashing {
-	const struct vectors *v;
-	struct fingerprint *print;
-};
-
+/* Part of the whole is done; the next one begins. */
 static void
-hash_one(size_t i, unsigned worker, void *arg)
+progress(struct building *x, double part)
 {
-	struct hashing *h = arg;
-	const uint8_t *p = vectors_at(h->v, (uint32_t)i);
-	uint64_t a = h->v->dim, b = 1, x;
-	size_t n = h->v->dim * 4, k;
-
-	(void)worker;
-	for (k = 0; k + 16 <= n; k += 16) {
-		memcpy(&x, p + k, 8);
-		a = (a ^ x) * 0x9e3779b97f4a7c15;
-		a ^= a >> 29;
-		memcpy(&x, p + k + 8, 8);
-		b = (b ^ x) * 0xbf58476d1ce4e5b9;
-		b ^= b >> 31;
-	}
-	for (; k < n; k++)
-		a = (a ^ p[k]) * 0x94d049bb133111eb;
-	a ^= b * 0x9e3779b97f4a7c15;
-	h->print[i] = (struct fingerprint){ a ^ a >> 32, (uint32_t)i };
+	x->done += x->part;
+	x->part = part;
+	if (x->p->progress)
+		x->p->progress(x->p->arg, x->done < 1 ? x->done : 1);
 }
 
-#define DIGIT 16		/* bits */
-
-/* By hash, those of one hash in the order in which they come.  other: room for
- * as many.  The number of passes is even, so that they end where they were. */
-static int
-sort_prints(struct fingerprint *print, struct fingerprint *other, uint32_t n)
-{
-	uint32_t *at = malloc(sizeof(*at) << DIGIT), i, sum, count;
-	unsigned shift;
-
-	if (!at)
-		return -1;
-	for (shift = 0; shift < 64; shift += DIGIT) {
-		struct fingerprint *from = print;
-
-		memset(at, 0, sizeof(*at) << DIGIT);
-		for (i = 0; i < n; i++)
-			at[from[i].hash >> shift & 0xffff]++;
-		for (i = sum = 0; i < 1u << DIGIT; i++) {
-			count = at[i];
-			at[i] = sum;
-			sum += count;
-		}
-		for (i = 0; i < n; i++)
-			other[at[from[i].hash >> shift & 0xffff]++] = from[i];
-		print = other;
-		other = from;
-	}
-	free(at);
-	return 0;
-}
-
-/* Of each vector the first that is equal to it: first[i] == i if none is. */
-static void
-find_first(const struct vectors *v, const struct fingerprint *print,
-    uint32_t *first)
-{
-	uint32_t i, j, k;
-
-	for (i = 0; i < v->n; i = j) {
-		first[print[i].vector] = print[i].vector;
-		for (j = i + 1; j < v->n && print[j].hash == print[i].hash;
-		    j++) {
-			uint32_t own = print[j].vector;
-
-			first[own] = own;
-			/* of one hash, and yet different: hardly ever */
-			for (k = i; k < j && first[own] == own; k++) {
-				uint32_t other = print[k].vector;
-
-				if (first[other] == other && memcmp(
-				    vectors_at(v, own), vectors_at(v, other),
-				    v->dim * 4) == 0)
-					first[own] = other;
-			}
-		}
-	}
-}
-
-/* find_first() of all vectors; to be freed.  NULL: no memory. */
-static uint32_t *
-firsts(const struct vectors *v, unsigned threads)
-{
-	size_t n = (size_t)v->n + 1;
-	struct fingerprint *other = malloc(n * sizeof(*other));
-	struct hashing h = { v, malloc(n * sizeof(*h.print)) };
-	uint32_t *first = malloc(n * sizeof(*first));
-
-	if (other && h.print && first) {
-		workers_run(threads, v->n, 256, hash_one, &h);
-		if (sort_prints(h.print, other, v->n) == 0) {
-			find_first(v, h.print, first);
-			free(other);
-			free(h.print);
-			return first;
-		}
-	}
-	free(other);
-	free(h.print);
-	free(first);
-	return NULL;
-}
+/* ---- copies ---- */
 
 /* The different vectors into b->vector, the others beside; *n of them. */
 static int
 tell_apart(struct build_result *b, const struct vectors *v, unsigned threads,
     uint32_t *n)
 {
-	uint32_t *first = firsts(v, threads), i;
+	uint32_t *first = distinct_find(v, threads), i;
 
 	if (!first)
 		return -1;
@@ -175,41 +85,59 @@ tell_apart(struct build_result *b, const struct vectors *v, unsigned threads,
 	return b->vector && b->copy && b->copy_of ? 0 : -1;
 }
 
-/* Copies know their nodes now, by the vectors that these are. */
+/* The node of each vector: its own, or that of the one that it equals. */
 static int
-settle_copies(struct build_result *b, uint32_t vectors)
+number_nodes(struct building *x, struct err *e)
 {
-	uint32_t *node, i;
+	const struct build_result *b = x->b;
+	uint32_t i;
 
-	if (b->copies == 0)
-		return 0;
-	node = malloc(((size_t)vectors + 1) * sizeof(*node));
-	if (!node)
-		return -1;
-	for (i = 0; i < b->graph.n; i++)
-		node[b->vector[i]] = i;
+	if (!x->node)
+		x->node = malloc(((size_t)x->v->n + 1) * sizeof(*x->node));
+	if (!x->node)
+		return err_nomem(e);
+	for (i = 0; i < x->n; i++)
+		x->node[b->vector[i]] = i;
 	for (i = 0; i < b->copies; i++)
-		b->copy_of[i] = node[b->copy_of[i]];
-	free(node);
+		x->node[b->copy[i]] = x->node[b->copy_of[i]];
 	return 0;
+}
+
+/* Copies get to know their nodes, and these keep room for them. */
+static void
+settle_copies(struct building *x)
+{
+	struct build_result *b = x->b;
+	const unsigned most = b->graph.m < GRAPH_TREE ? b->graph.m :
+	    GRAPH_TREE;
+	uint32_t i;
+
+	for (i = 0; i < b->copies; i++) {
+		b->copy_of[i] = x->node[b->copy_of[i]];
+		if (b->graph.reserved[b->copy_of[i]] < most)
+			b->graph.reserved[b->copy_of[i]]++;
+	}
 }
 
 /* ---- lists ---- */
 
 struct leaves {
+	struct building *x;
 	const struct clusters *s;
-	const struct codes *c;
-	struct near *l;
 	struct leaf_room *room;
 };
 
 static void
 one_leaf(size_t i, unsigned worker, void *arg)
 {
-	struct leaves *x = arg;
+	struct leaves *w = arg;
+	struct building *x = w->x;
 
-	leaf_run(&x->room[worker], x->c, x->l, x->s->set[i].node,
-	    x->s->set[i].n);
+	leaf_run(&w->room[worker], &x->c, &x->l, w->s->set[i].node,
+	    w->s->set[i].n);
+	if (worker == 0 && x->p->progress)
+		x->p->progress(x->p->arg, x->done + x->part * (double)i /
+		    (double)w->s->n);
 }
 
 static int
@@ -221,77 +149,102 @@ larger_first(const void *a, const void *b)
 }
 
 static int
-run_leaves(struct clusters *s, const struct codes *c, struct near *l,
-    struct err *e)
+run_leaves(struct building *x, struct clusters *s, struct err *e)
 {
-	struct leaves x = { s, c, l, calloc(c->threads, sizeof(*x.room)) };
-	unsigned w;
-	int r = x.room ? 0 : err_nomem(e);
+	unsigned threads = x->c.threads, i;
+	struct leaves w = { x, s, calloc(threads, sizeof(*w.room)) };
+	int r = w.room ? 0 : err_nomem(e);
 
-	for (w = 0; w < c->threads && r == 0; w++)
-		r = leaf_room_init(&x.room[w], c, e);
+	for (i = 0; i < threads && r == 0; i++)
+		r = leaf_room_init(&w.room[i], &x->c, e);
 	if (r == 0 && s->n > 0) {
 		qsort(s->set, s->n, sizeof(*s->set), larger_first);
-		workers_run(c->threads, s->n, 1, one_leaf, &x);
+		workers_run(threads, s->n, 1, one_leaf, &w);
 	}
-	for (w = 0; x.room && w < c->threads; w++)
-		leaf_room_release(&x.room[w]);
-	free(x.room);
+	for (i = 0; w.room && i < threads; i++)
+		leaf_room_release(&w.room[i]);
+	free(w.room);
 	return r;
 }
 
 /* Nodes that lie near one another come to lie near in memory, too. */
 static int
-reorder(struct build_result *b, struct clusters *s, struct codes *c,
-    struct err *e)
+reorder(struct building *x, struct clusters *s, struct err *e)
 {
-	uint32_t *order = clusters_order(s, c->n), *vector, i;
+	uint32_t *order = clusters_order(s, x->n), *vector, i;
 	int r = -1;
 
-	vector = malloc(((size_t)c->n + 1) * sizeof(*vector));
+	vector = malloc(((size_t)x->n + 1) * sizeof(*vector));
 	if (!order || !vector) {
 		err_nomem(e);
-	} else if (codes_permute(c, order, e) == 0 &&
-	    clusters_renumber(s, order, c->n, e) == 0) {
-		for (i = 0; i < c->n; i++)
-			vector[i] = b->vector[order[i]];
-		memcpy(b->vector, vector, c->n * sizeof(*vector));
-		r = 0;
+	} else if (codes_permute(&x->c, order, e) == 0 &&
+	    clusters_renumber(s, order, x->n, e) == 0) {
+		for (i = 0; i < x->n; i++)
+			vector[i] = x->b->vector[order[i]];
+		memcpy(x->b->vector, vector, x->n * sizeof(*vector));
+		r = number_nodes(x, e);
 	}
 	free(order);
 	free(vector);
 	return r;
 }
 
-/* Lists that are good enough, in as many rounds as it takes. */
-static int
-make_lists(struct build_result *b, struct codes *c, struct near *l,
-    const struct build_params *p, struct err *e)
+/* How many clusters a node is in: fewer, the more are known by hints. */
+static unsigned
+overlap(const struct building *x)
 {
-	unsigned overlap = p->overlap ? p->overlap : OVERLAP;
+	const struct hints *h = x->p->hints;
+	unsigned most = x->p->overlap ? x->p->overlap : OVERLAP;
+
+	if (x->b->rounds > 0 || !h || h->n == 0 || most <= OVERLAP_HINTED)
+		return most;
+	return most - (unsigned)((uint64_t)(most - OVERLAP_HINTED) * h->known /
+	    h->n);
+}
+
+static int
+one_round(struct building *x, struct err *e)
+{
+	const struct build_params *p = x->p;
 	struct clusters s;
 	int r;
 
-	do {
-		r = clusters_make(&s, c, overlap, p->seed + b->rounds, e);
-		if (r == 0 && b->rounds == 0)
-			r = reorder(b, &s, c, e);
-		if (r == 0)
-			r = run_leaves(&s, c, l, e);
-		clusters_release(&s);
-		b->rounds++;
-		if (r == 0)
-			r = measure_lists(c, l, &b->found, e);
-	} while (r == 0 && b->found < GOOD_ENOUGH && b->rounds < ROUNDS_MAX);
+	progress(x, 0.15);
+	r = clusters_make(&s, &x->c, overlap(x), p->seed + x->b->rounds, e);
+	if (r == 0 && x->b->rounds == 0)
+		r = reorder(x, &s, e);
+	if (r == 0 && x->b->rounds == 0)
+		r = measure_begin(&x->m, &x->c, e);
+	progress(x, 0.45);
+	if (r == 0)
+		r = run_leaves(x, &s, e);
+	clusters_release(&s);
+	if (r == 0 && x->b->rounds == 0 && p->hints)
+		hints_merge(p->hints, &x->c, x->b->vector, x->node, &x->l);
+	x->b->rounds++;
 	return r;
+}
+
+/* Lists that are good enough, in as many rounds as it takes. */
+static int
+make_lists(struct building *x, struct err *e)
+{
+	do {
+		x->part = x->b->rounds > 0 ? 0 : x->part;
+		if (one_round(x, e) < 0)
+			return -1;
+		x->b->found = measure_lists(&x->m, &x->l);
+	} while (x->b->found < GOOD_ENOUGH && x->b->rounds < ROUNDS_MAX);
+	return 0;
 }
 
 /* ---- the graph ---- */
 
 /* Upper neighbours are candidates on level 0, too. */
 static void
-add_uppers(const struct graph *g, const struct codes *c, struct near *l)
+add_uppers(struct building *x)
 {
+	const struct graph *g = &x->b->graph;
 	float distance[GRAPH_M_MAX];
 	uint64_t key[GRAPH_M_MAX];
 	uint16_t *count;
@@ -305,64 +258,87 @@ add_uppers(const struct graph *g, const struct codes *c, struct near *l)
 			const uint32_t *link = graph_links(g, node, level,
 			    &count);
 
-			codes_distances(c, node, link, *count, distance);
+			codes_distances(&x->c, node, link, *count, distance);
 			for (j = 0; j < *count; j++)
 				key[j] = near_key(distance[j], link[j]);
-			near_sort(key, *count);
-			near_merge(l, node, key, *count < NEAR_KEPT ?
-			    *count : NEAR_KEPT);
+			near_sort(x->c.kernel, key, *count);
+			near_merge(&x->l, node, key, *count);
 		}
 	}
 }
 
 static int
-draw_levels(struct build_result *b, const struct build_params *p, uint32_t n,
-    struct err *e)
+draw_levels(struct building *x, struct err *e)
 {
-	uint8_t *level = malloc((size_t)n + 1);
+	uint8_t *level = malloc((size_t)x->n + 1);
 	uint32_t i;
 	int r;
 
 	if (!level)
 		return err_nomem(e);
-	for (i = 0; i < n; i++)
-		level[i] = graph_draw_level(b->vector[i], p->seed, p->m);
-	r = graph_init(&b->graph, n, p->m, level, e);
+	for (i = 0; i < x->n; i++)
+		level[i] = graph_draw_level(x->b->vector[i], x->p->seed,
+		    x->p->m);
+	r = graph_init(&x->b->graph, x->n, x->p->m, level, e);
 	free(level);
 	return r;
+}
+
+static int
+make_graph(struct building *x, struct err *e)
+{
+	const struct build_params *p = x->p;
+	struct build_result *b = x->b;
+	float factor = p->factor > 0 ? p->factor : FACTOR;
+
+	if (draw_levels(x, e) < 0)
+		return -1;
+	settle_copies(x);
+	progress(x, 0.1);
+	if (upper_build(&b->graph, &x->c, p->ef_construction, p->seed, e) < 0)
+		return -1;
+	add_uppers(x);
+	progress(x, 0.2);
+	if (prune_level0(&b->graph, &x->c, &x->l, factor, FORCED, e) < 0 ||
+	    connect_all(&b->graph, &x->c, &x->l, &b->repaired, e) < 0 ||
+	    measure_graph(&x->m, &b->graph, &x->c, &b->recall, e) < 0)
+		return -1;
+	progress(x, 0);
+	return 0;
 }
 
 int
 build(struct build_result *b, const struct vectors *v,
     const struct build_params *p, struct err *e)
 {
-	float factor = p->factor > 0 ? p->factor : FACTOR;
-	struct codes c = { 0 };
-	struct near l = { 0 };
-	uint32_t n;
+	struct building x = { .b = b, .v = v, .p = p };
 	int r;
 
 	*b = (struct build_result){ 0 };
-	if (tell_apart(b, v, p->threads, &n) < 0)
+	progress(&x, 0.1);
+	if (tell_apart(b, v, p->threads, &x.n) < 0)
 		return err_nomem(e);
-	r = codes_make(&c, v, b->vector, n, p->ip, p->threads, e);
+	r = codes_make(&x.c, v, b->vector, x.n, p->ip, p->threads, e);
 	if (r == 0)
-		r = near_init(&l, n, e);
+		r = near_init(&x.l, x.n, e);
 	if (r == 0)
-		r = make_lists(b, &c, &l, p, e);
+		r = make_lists(&x, e);
 	if (r == 0)
-		r = draw_levels(b, p, n, e);
-	if (r == 0)
-		r = upper_build(&b->graph, &c, p->ef_construction, p->seed, e);
-	if (r == 0) {
-		add_uppers(&b->graph, &c, &l);
-		r = prune_level0(&b->graph, &c, &l, factor, FORCED, e);
-	}
-	if (r == 0)
-		r = connect_all(&b->graph, &c, &l, &b->repaired, &b->left, e);
-	if (r == 0 && settle_copies(b, v->n) < 0)
-		r = err_nomem(e);
-	near_release(&l);
-	codes_release(&c);
+		r = make_graph(&x, e);
+	near_release(&x.l);
+	codes_release(&x.c);
+	free(x.node);
 	return r;
+}
+
+uint64_t
+build_memory(uint32_t n, size_t dim, unsigned m)
+{
+	size_t code = (dim + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN +
+	    sizeof(struct kernel_terms);
+	size_t list = NEAR_KEPT * 8 + 2, links = 8 * (size_t)m + 20;
+	size_t reordering = 2 * code + 100;
+	size_t pruning = code + list + links + PRUNE_MEMORY;
+
+	return (uint64_t)n * (reordering > pruning ? reordering : pruning);
 }

@@ -21,14 +21,20 @@
 #include "base/err.h"
 #include "index/codes.h"
 #include "index/graph.h"
+#include "index/hints.h"
 
 struct build_params {
 	unsigned m, ef_construction;
 	bool ip;			/* else l2, or cosine of unit vectors */
 	unsigned threads;
 	uint64_t seed;
+	const struct hints *hints;	/* of an older graph; NULL: none */
 	float factor;			/* see prune.h; 0: the default */
 	unsigned overlap;		/* clusters a node is in; 0: default */
+	/* Called now and then in the calling thread, with the share that is
+	 * done; may be NULL. */
+	void (*progress)(void *arg, double share);
+	void *arg;
 };
 
 struct build_result {
@@ -36,9 +42,11 @@ struct build_result {
 	uint32_t *vector;		/* ... each of which is this one */
 	uint32_t copies;		/* vectors equal to an earlier one: */
 	uint32_t *copy, *copy_of;	/* such a vector, and the node */
-	double found;			/* share of the sampled nearest */
-	unsigned rounds;
-	uint32_t repaired, left;	/* see connect.h */
+	double found, recall;		/* shares of the true nearest: in the
+					 * lists, and found in the graph; see
+					 * measure.h */
+	unsigned rounds;		/* it took, for the lists */
+	uint32_t repaired;		/* see connect.h */
 };
 
 /* 0, or -1 with *e set: no memory. */
@@ -46,5 +54,8 @@ ATTR_NODISCARD int build(struct build_result *b, const struct vectors *v,
     const struct build_params *p, struct err *e);
 
 void build_release(struct build_result *b);
+
+/* Bytes of memory that it takes, at most, beside the vectors. */
+uint64_t build_memory(uint32_t n, size_t dim, unsigned m);
 
 #endif

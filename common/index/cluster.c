@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
 #include "base/workers.h"
 #include "index/leaf.h"
+#include "index/mix.h"
 
 #define LEADERS_MAX 1600	/* beyond, the sets are divided again: that is
 				 * cheaper and finds more */
@@ -90,7 +92,7 @@ assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
 
 		k->pack_row((char *)packed + (size_t)i * k->row_bytes *
 		    a->c->len, codes_at(a->c, node), a->c->len);
-		sum[i] = a->c->sum[node];
+		sum[i] = a->c->terms[node].sum;
 		best[i].n = 0;
 	}
 	for (p = 0; p * k->columns < a->leaders.n; p++) {
@@ -101,7 +103,7 @@ assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
 			    i]];
 
 			if (a->c->ip)
-				x.add = a->c->squared[a->node[first + i]];
+				x.add = x.squared;
 			k->distances(product + (size_t)i * k->columns, x,
 			    best[i].n == a->overlap ?
 			    best[i].distance[a->overlap - 1] : FLT_MAX,
@@ -143,15 +145,6 @@ assign_chunk(size_t chunk, unsigned worker, void *arg)
 
 /* ---- dividing ---- */
 
-static uint64_t
-mix(uint64_t z)
-{
-	z += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* Leaders from all over the list. */
 static void
 draw(const uint32_t *node, uint32_t n, uint32_t *leader, uint32_t leaders,
@@ -162,7 +155,7 @@ draw(const uint32_t *node, uint32_t n, uint32_t *leader, uint32_t leaders,
 	for (i = 0; i < leaders; i++) {
 		from = (uint32_t)((uint64_t)i * n / leaders);
 		to = (uint32_t)((uint64_t)(i + 1) * n / leaders);
-		leader[i] = node[from + mix(seed + i) % (to - from)];
+		leader[i] = node[from + mix64(seed + i) % (to - from)];
 	}
 }
 
@@ -215,7 +208,7 @@ divide(const struct codes *c, const uint32_t *node, uint32_t n,
 	bool good;
 
 	a.to = malloc((size_t)n * overlap * sizeof(*a.to));
-	a.room = codes_alloc(threads, a.room_size);
+	a.room = large_alloc(threads, a.room_size);
 	good = set && leader && a.to && a.room &&
 	    leaf_panels_init(&a.leaders, c, leaders, &ignored) == 0;
 	if (good) {
@@ -230,7 +223,7 @@ divide(const struct codes *c, const uint32_t *node, uint32_t n,
 	leaf_panels_release(&a.leaders);
 	free(leader);
 	free(a.to);
-	free(a.room);
+	large_free(a.room);
 	if (good)
 		return set;
 	free_sets(set, leaders);

@@ -4,40 +4,20 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/le.h"
+#include "base/large.h"
 #include "base/workers.h"
+#include "index/mix.h"
 
-#define LARGE_PAGE ((size_t)2 << 20)
 #define PARTS 64		/* sums of the mean, for any number of threads */
 #define SAMPLE_STEP 8		/* one vector of so many makes the mean */
-
-void *
-codes_alloc(size_t n, size_t size)
-{
-	size_t bytes;
-	void *p;
-
-	if (__builtin_mul_overflow(n ? n : 1, size, &bytes))
-		return NULL;
-	bytes = (bytes + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-	if (bytes == 0 || posix_memalign(&p, bytes > LARGE_PAGE ? LARGE_PAGE :
-	    KERNEL_ALIGN, bytes) != 0)
-		return NULL;
-	if (bytes > LARGE_PAGE)
-		(void)madvise(p, bytes, MADV_HUGEPAGE);
-	memset(p, 0, bytes);
-	return p;
-}
+#define AHEAD 8			/* rows asked for before they are needed */
 
 void
 codes_release(struct codes *c)
 {
-	free(c->code);
-	free(c->terms);
-	free(c->squared);
-	free(c->sum);
+	large_free(c->code);
+	large_free(c->terms);
 	*c = (struct codes){ 0 };
 }
 
@@ -51,31 +31,21 @@ struct making {
 	float *most;			/* squared, in each part */
 };
 
-static void
-load(float *to, const struct vectors *v, uint32_t i)
-{
-	const uint8_t *p = vectors_at(v, i);
-	size_t j;
-
-	for (j = 0; j < v->dim; j++)
-		to[j] = le_f32(p + 4 * j);
-}
-
 /* One part of the mean, and of the greatest |x|^2. */
 static void
 sum_part(size_t part, unsigned worker, void *arg)
 {
 	struct making *m = arg;
-	size_t dim = m->c->dim, i, j;
+	size_t dim = m->v->dim, i, j;
 	float *sum = m->parts + part * dim;
-	float *x = m->room + (size_t)worker * 2 * dim;
+	float *x = m->room + (size_t)worker * 2 * m->c->len;
 
 	for (i = part; i < m->c->n; i += PARTS) {
 		float squared = 0;
 
 		if (!m->c->ip && i / PARTS % SAMPLE_STEP != 0)
 			continue;
-		load(x, m->v, m->which[i]);
+		vectors_load(m->v, m->which[i], x);
 		for (j = 0; j < dim; j++) {
 			sum[j] += x[j];
 			squared += x[j] * x[j];
@@ -90,50 +60,37 @@ make_one(size_t i, unsigned worker, void *arg)
 {
 	struct making *m = arg;
 	struct codes *c = m->c;
-	float *x = m->room + (size_t)worker * 2 * c->dim;
-	struct kernel_terms *t = &c->terms[i];
-	int32_t squares;
-	size_t j;
+	float *x = m->room + (size_t)worker * 2 * c->len;
+	size_t dim = m->v->dim, j;
 
-	load(x, m->v, m->which[i]);
-	for (j = 0; j < c->dim; j++)
+	vectors_load(m->v, m->which[i], x);
+	for (j = 0; j < dim; j++)
 		x[j] -= m->mean[j];
-	t->scale = c->kernel->quantise(x, x + c->dim, c->dim, c->len,
-	    m->signs, c->code + i * c->len, &c->sum[i], &squares);
-	c->squared[i] = (t->scale * t->scale) * (float)squares;
-	t->add = c->ip ? m->most[0] : c->squared[i];
-}
-
-static uint64_t
-mix(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	memset(x + dim, 0, (c->len - dim) * sizeof(*x));
+	c->terms[i] = c->kernel->quantise(x, x + c->len, c->len, m->signs,
+	    c->code + i * c->len);
+	c->terms[i].add = c->ip ? m->most[0] : c->terms[i].squared;
 }
 
 static void
 make(struct making *m)
 {
 	struct codes *c = m->c;
-	uint64_t state = 99;
+	size_t dim = m->v->dim, part, i, j;
 	uint32_t summed = 0;
-	size_t part, i, j;
 
-	for (j = 0; j < 2 * c->dim; j++)
-		m->signs[j] = mix(&state) >> 40 & 1 ? 1.0f : -1.0f;
+	for (j = 0; j < 2 * c->len; j++)
+		m->signs[j] = mix64(j) & 1 ? 1.0f : -1.0f;
 	workers_run(c->threads, PARTS, 1, sum_part, m);
 	for (part = 0; part < PARTS; part++) {
 		for (i = part; i < c->n; i += PARTS)
 			summed += i / PARTS % SAMPLE_STEP == 0;
-		for (j = 0; j < c->dim; j++)
-			m->mean[j] += m->parts[part * c->dim + j];
+		for (j = 0; j < dim; j++)
+			m->mean[j] += m->parts[part * dim + j];
 		if (m->most[part] > m->most[0])
 			m->most[0] = m->most[part];
 	}
-	for (j = 0; j < c->dim; j++)
+	for (j = 0; j < dim; j++)
 		m->mean[j] = c->ip || summed == 0 ? 0 :
 		    m->mean[j] / (float)summed;
 	m->most[0] *= 1.05f;	/* rounding makes some codes longer */
@@ -147,20 +104,18 @@ codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
 	struct making m = { .c = c, .v = v, .which = which };
 	int r = 0;
 
-	*c = (struct codes){ .kernel = kernel_best(), .n = n, .dim = v->dim,
+	*c = (struct codes){ .kernel = kernel_best(), .n = n,
 	    .len = (v->dim + KERNEL_ALIGN - 1) & ~(size_t)(KERNEL_ALIGN - 1),
 	    .ip = ip, .threads = threads };
-	c->code = codes_alloc(n, c->len);
-	c->terms = codes_alloc(n, sizeof(*c->terms));
-	c->squared = codes_alloc(n, sizeof(*c->squared));
-	c->sum = codes_alloc(n, sizeof(*c->sum));
-	m.mean = calloc(v->dim, sizeof(float));
-	m.parts = calloc(PARTS * v->dim, sizeof(float));
-	m.signs = calloc(2 * v->dim, sizeof(float));
-	m.room = calloc((size_t)threads * 2 * v->dim, sizeof(float));
+	c->code = large_alloc(n, c->len);
+	c->terms = large_alloc(n, sizeof(*c->terms));
+	m.mean = calloc(v->dim + 1, sizeof(float));
+	m.parts = calloc(PARTS * v->dim + 1, sizeof(float));
+	m.signs = calloc(2 * c->len + 1, sizeof(float));
+	m.room = calloc((size_t)threads * 2 * c->len + 1, sizeof(float));
 	m.most = calloc(PARTS, sizeof(float));
-	if (!c->code || !c->terms || !c->squared || !c->sum || !m.mean ||
-	    !m.parts || !m.signs || !m.room || !m.most)
+	if (!c->code || !c->terms || !m.mean || !m.parts || !m.signs ||
+	    !m.room || !m.most)
 		r = err_nomem(e);
 	else
 		make(&m);
@@ -190,8 +145,6 @@ move_one(size_t i, unsigned worker, void *arg)
 	memcpy(p->to->code + i * p->to->len, codes_at(p->from, was),
 	    p->to->len);
 	p->to->terms[i] = p->from->terms[was];
-	p->to->squared[i] = p->from->squared[was];
-	p->to->sum[i] = p->from->sum[was];
 }
 
 int
@@ -200,11 +153,9 @@ codes_permute(struct codes *c, const uint32_t *order, struct err *e)
 	struct codes to = *c;
 	struct permuting p = { c, &to, order };
 
-	to.code = codes_alloc(c->n, c->len);
-	to.terms = codes_alloc(c->n, sizeof(*c->terms));
-	to.squared = codes_alloc(c->n, sizeof(*c->squared));
-	to.sum = codes_alloc(c->n, sizeof(*c->sum));
-	if (!to.code || !to.terms || !to.squared || !to.sum) {
+	to.code = large_alloc(c->n, c->len);
+	to.terms = large_alloc(c->n, sizeof(*c->terms));
+	if (!to.code || !to.terms) {
 		codes_release(&to);
 		return err_nomem(e);
 	}
@@ -216,41 +167,49 @@ codes_permute(struct codes *c, const uint32_t *order, struct err *e)
 
 /* ---- distances ---- */
 
-static void
-prefetch(const int8_t *row, size_t len)
+void
+codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
+    float distance[4])
 {
-	size_t i;
+	const struct kernel_terms *x = &c->terms[from];
+	const int8_t *row[4];
+	int32_t sum[4], product[4];
+	unsigned j;
 
-	for (i = 0; i < len; i += 64)
-		__builtin_prefetch(row + i);
+	for (j = 0; j < 4; j++) {
+		row[j] = codes_at(c, to[j]);
+		sum[j] = c->terms[to[j]].sum;
+	}
+	c->kernel->four(codes_at(c, from), row, sum, c->len, product);
+	for (j = 0; j < 4; j++) {
+		const struct kernel_terms *y = &c->terms[to[j]];
+		float p = (x->scale * y->scale) * (float)product[j];
+		float d = (x->add + y->add) - (p + p);
+
+		distance[j] = d > 0 ? d : 0;
+	}
 }
 
 void
 codes_distances(const struct codes *c, uint32_t from, const uint32_t *to,
     unsigned n, float *distance)
 {
-	const struct kernel_terms *x = &c->terms[from];
-	const int8_t *row[4];
-	int32_t product[4];
+	uint32_t last[4];
+	float rest[4];
 	unsigned i, j;
 
-	for (i = 0; i < n && i < 4; i++)
-		prefetch(codes_at(c, to[i]), c->len);
-	for (i = 0; i < n; i += 4) {
-		unsigned some = n - i < 4 ? n - i : 4;
-
-		for (j = 0; j < 4; j++)
-			row[j] = codes_at(c, to[i + (j < some ? j : 0)]);
-		for (j = i + 4; j < n && j < i + 8; j++)
-			prefetch(codes_at(c, to[j]), c->len);
-		c->kernel->four(codes_at(c, from), c->sum[from], row, c->len,
-		    product);
-		for (j = 0; j < some; j++) {
-			const struct kernel_terms *y = &c->terms[to[i + j]];
-			float p = (x->scale * y->scale) * (float)product[j];
-			float d = (x->add + y->add) - (p + p);
-
-			distance[i + j] = d > 0 ? d : 0;
-		}
+	for (i = 0; i < n && i < AHEAD; i++)
+		codes_prefetch(c, to[i]);
+	for (i = 0; i + 4 <= n; i += 4) {
+		for (j = i + AHEAD; j < n && j < i + AHEAD + 4; j++)
+			codes_prefetch(c, to[j]);
+		codes_four(c, from, to + i, distance + i);
 	}
+	if (i == n)
+		return;
+	for (j = 0; j < 4; j++)
+		last[j] = to[i + j < n ? i + j : i];
+	codes_four(c, from, last, rest);
+	for (j = 0; i + j < n; j++)
+		distance[i + j] = rest[j];
 }

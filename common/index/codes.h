@@ -18,29 +18,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "index/kernel.h"
-
-/* Vectors where they lie: little-endian float32, every `stride' bytes. */
-struct vectors {
-	const uint8_t *base;
-	size_t stride, dim;
-	uint32_t n;
-};
-
-static inline const uint8_t *
-vectors_at(const struct vectors *v, uint32_t i)
-{
-	return v->base + (size_t)i * v->stride;
-}
+#include "index/vectors.h"
 
 struct codes {
 	const struct kernel *kernel;
 	uint32_t n;
-	size_t dim, len;		/* of a code, bytes */
+	size_t len;			/* of a code, bytes */
 	bool ip;
 	int8_t *code;			/* n rows */
-	struct kernel_terms *terms;	/* of each */
-	float *squared;			/* |x|^2 of each code, as a vector */
-	int32_t *sum;			/* of each code's bytes */
+	struct kernel_terms *terms;	/* of each; ip: add is R^2 */
 	unsigned threads;
 };
 
@@ -60,12 +46,25 @@ codes_at(const struct codes *c, uint32_t i)
 	return c->code + (size_t)i * c->len;
 }
 
-/* The distances from one to n others. */
+/* It will be asked for soon. */
+static inline void
+codes_prefetch(const struct codes *c, uint32_t i)
+{
+	const int8_t *row = codes_at(c, i);
+	size_t k;
+
+	__builtin_prefetch(&c->terms[i]);
+	for (k = 0; k < c->len; k += 64)
+		__builtin_prefetch(row + k);
+}
+
+/* The distances from one to four others, which may be the same. */
+void codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
+    float distance[4]);
+
+/* The distances from one to n others, that lie anywhere. */
 void codes_distances(const struct codes *c, uint32_t from, const uint32_t *to,
     unsigned n, float *distance);
-
-/* Memory in large pages, of zeros; NULL: none.  For free(3). */
-void *codes_alloc(size_t n, size_t size);
 
 void codes_release(struct codes *c);
 

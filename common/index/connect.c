@@ -7,73 +7,93 @@
 
 struct reaching {
 	struct graph *g;
-	uint8_t *reached;
+	const struct codes *c;
+	const struct near *l;
+	uint32_t *from;			/* the node by which each is reached;
+					 * NOBODY: it is not yet */
 	uint32_t *stack;
 	uint32_t n;			/* reached */
 };
 
 static void
-spread(struct reaching *r, uint32_t from)
+spread(struct reaching *r, uint32_t start, uint32_t from)
 {
 	uint32_t depth = 0, node, i;
 	const uint32_t *link;
 	uint16_t *count;
 
-	r->reached[from] = 1;
-	r->stack[depth++] = from;
+	r->from[start] = from;
+	r->stack[depth++] = start;
 	while (depth > 0) {
 		node = r->stack[--depth];
 		r->n++;
 		link = graph_links(r->g, node, 0, &count);
 		for (i = 0; i < *count; i++)
-			if (!r->reached[link[i]]) {
-				r->reached[link[i]] = 1;
+			if (r->from[link[i]] == GRAPH_NOBODY) {
+				r->from[link[i]] = node;
 				r->stack[depth++] = link[i];
 			}
 	}
 }
 
 static bool
-has_room(const struct reaching *r, uint32_t node)
+reached(const struct reaching *r, uint32_t node)
 {
-	return r->reached[node] && r->g->count0[node] < r->g->m0;
+	return r->from[node] != GRAPH_NOBODY;
 }
 
-static void
-attach(struct reaching *r, uint32_t to, uint32_t node)
+/* Where a link may go: behind the others, or, without room, in place of the
+ * last one that nothing is reached by.  NULL: there is none. */
+static uint32_t *
+place(const struct reaching *r, uint32_t node, bool replace)
 {
-	struct graph *g = r->g;
+	uint16_t *count;
+	uint32_t *link = graph_links(r->g, node, 0, &count), i;
 
-	g->link0[(size_t)to * g->m0 + g->count0[to]++] = node;
-	spread(r, node);
+	if (*count < graph_room0(r->g, node))
+		return link + *count;
+	for (i = *count; replace && i-- > 0;)
+		if (r->from[link[i]] != node)
+			return link + i;
+	return NULL;
 }
 
-/* One of its own links, or of the nearest that were met, has room. */
 static bool
-attach_near(struct reaching *r, const struct near *l, uint32_t node)
+attach(struct reaching *r, uint32_t to, uint32_t node, bool replace)
 {
-	const uint64_t *key = near_list(l, node);
+	uint32_t *at;
+
+	if (to == node || !reached(r, to) || !(at = place(r, to, replace)))
+		return false;
+	if (at == r->g->link0 + (size_t)to * r->g->m0 + r->g->count0[to])
+		r->g->count0[to]++;
+	*at = node;
+	spread(r, node, to);
+	return true;
+}
+
+/* To one of the nearest that were met, or of its own links. */
+static bool
+attach_near(struct reaching *r, uint32_t node, bool replace)
+{
+	const uint64_t *key = near_list(r->l, node);
 	const uint32_t *link;
 	uint16_t *count;
 	uint32_t i;
 
-	for (i = 0; i < l->count[node]; i++)
-		if (has_room(r, (uint32_t)key[i])) {
-			attach(r, (uint32_t)key[i], node);
+	for (i = 0; i < r->l->count[node]; i++)
+		if (attach(r, (uint32_t)key[i], node, replace))
 			return true;
-		}
 	link = graph_links(r->g, node, 0, &count);
 	for (i = 0; i < *count; i++)
-		if (has_room(r, link[i])) {
-			attach(r, link[i], node);
+		if (attach(r, link[i], node, replace))
 			return true;
-		}
 	return false;
 }
 
-/* The nearest of all that are reached and have room. */
+/* To the nearest of all. */
 static bool
-attach_anywhere(struct reaching *r, const struct codes *c, uint32_t node)
+attach_anywhere(struct reaching *r, uint32_t node)
 {
 	uint64_t best = UINT64_MAX;
 	float distance;
@@ -82,54 +102,59 @@ attach_anywhere(struct reaching *r, const struct codes *c, uint32_t node)
 	for (i = 0; i < r->g->n; i++) {
 		uint64_t key;
 
-		if (!has_room(r, i))
+		if (!reached(r, i) || !place(r, i, true))
 			continue;
-		codes_distances(c, node, &i, 1, &distance);
+		codes_distances(r->c, node, &i, 1, &distance);
 		key = near_key(distance, i);
 		if (key < best)
 			best = key;
 	}
-	if (best == UINT64_MAX)
-		return false;
-	attach(r, (uint32_t)best, node);
-	return true;
+	return best != UINT64_MAX && attach(r, (uint32_t)best, node, true);
+}
+
+/* All that are still waiting, one by one; what was attached may be near to
+ * some.  How many were. */
+static uint32_t
+attach_all(struct reaching *r, bool replace)
+{
+	uint32_t i, all = 0;
+
+	for (i = 0; r->n < r->g->n && i < r->g->n; i++)
+		all += !reached(r, i) && attach_near(r, i, replace);
+	return all;
 }
 
 int
 connect_all(struct graph *g, const struct codes *c, const struct near *l,
-    uint32_t *repaired, uint32_t *left, struct err *e)
+    uint32_t *repaired, struct err *e)
 {
-	struct reaching r = { .g = g };
-	bool progress;
-	uint32_t i;
+	struct reaching r = { .g = g, .c = c, .l = l };
+	uint32_t i, some;
 
-	*repaired = *left = 0;
+	*repaired = 0;
 	if (g->n == 0)
 		return 0;
-	r.reached = calloc(g->n, 1);
-	r.stack = calloc(g->n, sizeof(*r.stack));
-	if (!r.reached || !r.stack) {
-		free(r.reached);
+	r.from = malloc(g->n * sizeof(*r.from));
+	r.stack = malloc(g->n * sizeof(*r.stack));
+	if (!r.from || !r.stack) {
+		free(r.from);
 		free(r.stack);
 		return err_nomem(e);
 	}
-	spread(&r, g->entry);
-	/* what was attached may have near ones that wait for it */
-	do {
-		progress = false;
-		for (i = 0; r.n < g->n && i < g->n; i++)
-			if (!r.reached[i] && attach_near(&r, l, i)) {
-				++*repaired;
-				progress = true;
-			}
-		for (i = 0; !progress && r.n < g->n && i < g->n; i++)
-			if (!r.reached[i] && attach_anywhere(&r, c, i)) {
-				++*repaired;
-				progress = true;
-			}
-	} while (progress && r.n < g->n);
-	*left = g->n - r.n;
-	free(r.reached);
+	for (i = 0; i < g->n; i++)
+		r.from[i] = GRAPH_NOBODY;
+	spread(&r, g->entry, g->entry);
+	/* among k nodes that are reached, links are more than the k - 1 by
+	 * which they are, so there is a place for one more */
+	for (some = 1; some > 0 && r.n < g->n;) {
+		some = attach_all(&r, false);
+		if (some == 0)
+			some = attach_all(&r, true);
+		for (i = 0; some == 0 && i < g->n; i++)
+			some = !reached(&r, i) && attach_anywhere(&r, i);
+		*repaired += some;
+	}
+	free(r.from);
 	free(r.stack);
 	return 0;
 }

@@ -13,11 +13,11 @@
 #include "index/graph.h"
 #include "index/near.h"
 
-/* Give nodes that cannot be reached a link from one that can, and has room for
- * one: a near one if there is any.  *repaired: to how many; *left: how many
- * are not reached all the same (0, but for a graph that is full of links).
- * 0, or -1 with *e set: no memory. */
+/* Give each node that cannot be reached a link from one that can: a near one,
+ * if there is any.  Where that has no room, the link takes the place of one
+ * that nothing is reached by.  *repaired: how many.  0, or -1 with *e set: no
+ * memory. */
 ATTR_NODISCARD int connect_all(struct graph *g, const struct codes *c,
-    const struct near *l, uint32_t *repaired, uint32_t *left, struct err *e);
+    const struct near *l, uint32_t *repaired, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,6 @@
 #include "base/le.h"
 
 #define FLUSH ((size_t)1 << 20)
-#define TREE 4			/* links from a copy to further ones */
 
 /* A file in the making. */
 struct sink {
@@ -152,14 +152,14 @@ links_of(const struct build_result *b, const struct groups *g, uint32_t node,
 {
 	const struct graph *gr = &b->graph;
 	uint32_t size = g->start[node + 1] - g->start[node] + 1, k;
+	const uint32_t tree = gr->m < GRAPH_TREE ? gr->m : GRAPH_TREE;
 	const uint32_t *own;
 	uint16_t *count;
 	unsigned n = 0, i;
 
 	if (place > 0)
-		out[n++] = member(b, g, node, (place - 1) / TREE);
-	for (k = TREE * place + 1; k <= TREE * place + TREE && k < size &&
-	    n < gr->m0; k++)
+		out[n++] = member(b, g, node, (place - 1) / tree);
+	for (k = tree * place + 1; k <= tree * place + tree && k < size; k++)
 		out[n++] = member(b, g, node, k);
 	own = graph_links(gr, node, 0, &count);
 	for (i = 0; i < *count && n < gr->m0; i++)
@@ -195,43 +195,55 @@ put_header(struct files *f, struct sink *s, struct err *e)
 	return 0;
 }
 
-static int
-put_element(struct files *f, struct sink *s, const uint32_t *link, unsigned n,
-    uint32_t vector, struct err *e)
+/* One element, as its bytes lie; room: for its vector. */
+static void
+make_element(const struct files *f, const uint32_t *link, unsigned n,
+    uint32_t vector, uint8_t *element, float *room)
 {
+	uint8_t *p = element;
 	unsigned i;
+	size_t k;
 
-	put_u16(&s->b, (uint16_t)n);
-	put_u16(&s->b, 0);
+	le_put_u32(p, n);	/* 16 bits of flags behind 16 of the number */
 	for (i = 0; i < n; i++)
-		put_u32(&s->b, link[i]);
+		le_put_u32(p += 4, link[i]);
 	for (; i < f->b->graph.m0; i++)
-		put_u32(&s->b, 0);
-	buf_add(&s->b, vectors_at(f->v, vector), f->v->dim * 4);
-	put_u64(&s->b, f->label[vector]);
-	return s->b.len >= FLUSH ? sink_flush(s, e) : 0;
+		le_put_u32(p += 4, 0);
+	p += 4;
+	vectors_load(f->v, vector, room);
+	for (k = 0; k < f->v->dim; k++)
+		le_put_f32(p + 4 * k, room[k]);
+	le_put_u64(p + 4 * f->v->dim, f->label[vector]);
 }
 
 static int
 put_level0(struct files *f, struct sink *s, struct err *e)
 {
 	const struct build_result *b = f->b;
-	uint32_t link[2 * GRAPH_M_MAX + 1], i;
+	size_t size = 4 + 4 * (size_t)b->graph.m0 + 4 * f->v->dim + 8;
+	uint8_t *element = malloc(size);
+	float *room = malloc((f->v->dim + 1) * sizeof(*room));
+	uint32_t link[2 * GRAPH_M_MAX + 1], all = b->graph.n + b->copies, i;
 	struct groups g = { 0 };
-	unsigned n;
 	int r = 0;
 
-	if (groups_make(&g, b) < 0)
+	if (!element || !room || groups_make(&g, b) < 0)
 		r = err_nomem(e);
-	for (i = 0; i < b->graph.n && r == 0; i++) {
-		n = links_of(b, &g, i, 0, link);
-		r = put_element(f, s, link, n, b->vector[i], e);
-	}
-	for (i = 0; i < b->copies && r == 0; i++) {
-		n = links_of(b, &g, b->copy_of[i], g.place[i], link);
-		r = put_element(f, s, link, n, b->copy[i], e);
+	for (i = 0; i < all && r == 0; i++) {
+		bool copy = i >= b->graph.n;
+		uint32_t k = copy ? i - b->graph.n : i;
+		unsigned n = links_of(b, &g, copy ? b->copy_of[k] : k,
+		    copy ? g.place[k] : 0, link);
+
+		make_element(f, link, n, copy ? b->copy[k] : b->vector[k],
+		    element, room);
+		buf_add(&s->b, element, size);
+		if (s->b.len >= FLUSH)
+			r = sink_flush(s, e);
 	}
 	groups_release(&g);
+	free(element);
+	free(room);
 	return r;
 }
 
@@ -246,7 +258,7 @@ put_lengths(struct files *f, struct sink *s, struct err *e)
 		uint32_t vector = i < b->graph.n ? b->vector[i] :
 		    b->copy[i - b->graph.n];
 
-		le_put_f32(p, f->length ? f->length[vector] : 0);
+		le_put_f32(p, f->v->length ? f->v->length[vector] : 0);
 		buf_add(&s->b, p, sizeof(p));
 		if (s->b.len >= FLUSH && sink_flush(s, e) < 0)
 			return -1;

@@ -17,7 +17,6 @@
 struct files {
 	const struct build_result *b;
 	const struct vectors *v;
-	const float *length;		/* of each vector; NULL: zeros */
 	const uint64_t *label;		/* of each vector */
 	uint64_t ef_construction;
 	uint64_t bytes;			/* written */

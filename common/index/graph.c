@@ -4,17 +4,15 @@
 
 #include <stdlib.h>
 
-#include "index/codes.h"
+#include "base/large.h"
+#include "index/mix.h"
 
 uint8_t
 graph_draw_level(uint64_t number, uint64_t seed, unsigned m)
 {
-	uint64_t z = number * 0x9e3779b97f4a7c15 + seed, chance = UINT64_MAX;
+	uint64_t z = mix64(mix64(seed) + number), chance = UINT64_MAX;
 	uint8_t level = 0;
 
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	z ^= z >> 31;
 	/* integers: no logarithm of some library decides */
 	while (level < GRAPH_LEVEL_MAX && z < (chance /= m))
 		level++;
@@ -25,8 +23,9 @@ void
 graph_release(struct graph *g)
 {
 	free(g->level);
-	free(g->link0);
+	large_free(g->link0);
 	free(g->count0);
+	free(g->reserved);
 	free(g->upper_node);
 	free(g->upper_of);
 	free(g->upper_at);
@@ -51,14 +50,15 @@ graph_init(struct graph *g, uint32_t n, unsigned m, const uint8_t *level,
 		}
 	}
 	g->level = malloc((size_t)n + 1);
-	g->link0 = codes_alloc(n, g->m0 * sizeof(*g->link0));
+	g->link0 = large_alloc(n, g->m0 * sizeof(*g->link0));
 	g->count0 = calloc((size_t)n + 1, sizeof(*g->count0));
+	g->reserved = calloc((size_t)n + 1, 1);
 	g->upper_node = calloc((size_t)g->uppers + 1, sizeof(uint32_t));
 	g->upper_at = calloc((size_t)g->uppers + 1, sizeof(uint32_t));
 	g->upper_of = malloc(((size_t)n + 1) * sizeof(uint32_t));
 	g->link = calloc((size_t)lists * m + 1, sizeof(*g->link));
 	g->count = calloc((size_t)lists + 1, sizeof(*g->count));
-	if (!g->level || !g->link0 || !g->count0 || !g->upper_node ||
+	if (!g->level || !g->link0 || !g->count0 || !g->reserved || !g->upper_node ||
 	    !g->upper_at || !g->upper_of || !g->link || !g->count)
 		return err_nomem(e);
 	for (i = 0, lists = 0; i < n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* graph.h - the links of an HNSW index, in memory.
  *
- * Memory: 4 * m0 + 6 bytes a node, and 4 * m + 10 for each of its upper
+ * Memory: 4 * m0 + 8 bytes a node, and 4 * m + 10 for each of its upper
  * levels.
  */
 #ifndef INDEX_GRAPH_H
@@ -17,6 +17,8 @@
 #define GRAPH_M_MAX 1024
 #define GRAPH_LEVEL_MAX 30
 #define GRAPH_NOBODY UINT32_MAX
+#define GRAPH_TREE 4		/* copies that hang on one element; with M below
+				 * 4, M */
 
 struct graph {
 	uint32_t n;
@@ -26,6 +28,8 @@ struct graph {
 	uint32_t entry;			/* a node of that level */
 	uint32_t *link0;		/* [n][m0] */
 	uint16_t *count0;
+	uint8_t *reserved;		/* of each: links that are kept free on
+					 * level 0, at most GRAPH_TREE */
 	uint32_t uppers;		/* nodes of level 1 and above: */
 	uint32_t *upper_node;		/* these ... */
 	uint32_t *upper_of;		/* ... of which a node is this one */
@@ -38,6 +42,13 @@ struct graph {
  * with *e set: no memory. */
 ATTR_NODISCARD int graph_init(struct graph *g, uint32_t n, unsigned m,
     const uint8_t *level, struct err *e);
+
+/* Links that a node may have on level 0. */
+static inline unsigned
+graph_room0(const struct graph *g, uint32_t node)
+{
+	return g->m0 - g->reserved[node];
+}
 
 /* The links of a node on one of its levels. */
 static inline uint32_t *

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/le.h"
+#include "index/mix.h"
 
 #define WHAT "a file for vectors"
 #define FLUSH ((size_t)1 << 20)
@@ -19,6 +21,7 @@ intake_init(struct intake *in, const char *tmpdir, struct err *e)
 {
 	*in = (struct intake){ .dir = tmpdir, .fd = -1 };
 	spool_init(&in->texts, tmpdir);
+	spool_init(&in->links, tmpdir);
 	return hash_key_init(&in->key, e);
 }
 
@@ -30,10 +33,12 @@ intake_release(struct intake *in)
 	if (in->fd >= 0)
 		close(in->fd);
 	spool_release(&in->texts);
+	spool_release(&in->links);
 	buf_release(&in->out);
 	free(in->id);
 	free(in->slot);
-	free(in->gathered);
+	free(in->link);
+	free(in->place);
 	*in = (struct intake){ .fd = -1 };
 }
 
@@ -51,6 +56,19 @@ find(struct intake *in, const struct hash *print)
 }
 
 static int
+grow_links(struct intake *in, uint32_t room)
+{
+	struct intake_links *link = reallocarray(in->link, room,
+	    sizeof(*link));
+
+	if (!link)
+		return -1;
+	in->link = link;
+	memset(link + in->ids, 0, (room - in->ids) * sizeof(*link));
+	return 0;
+}
+
+static int
 grow(struct intake *in, struct err *e)
 {
 	uint32_t room = in->ids_room ? 2 * in->ids_room : FIRST, i;
@@ -62,6 +80,8 @@ grow(struct intake *in, struct err *e)
 	if (!id)
 		return err_nomem(e);
 	in->id = id;
+	if (in->link && grow_links(in, room) < 0)
+		return err_nomem(e);
 	in->ids_room = room;
 	free(in->slot);
 	in->slots = 2 * room;
@@ -101,7 +121,23 @@ intake_text(struct intake *in, uint32_t number, struct slice *text,
 	    text, e);
 }
 
+uint32_t
+intake_find(struct intake *in, struct slice id)
+{
+	struct hash print = hash_bytes(&in->key, id.p, id.len);
+	uint32_t number = in->slots ? *find(in, &print) : 0;
+
+	return number && in->id[number - 1].vector ? number - 1 : UINT32_MAX;
+}
+
 /* ---- vectors ---- */
+
+/* Of a vector in the file; its length comes behind it. */
+static size_t
+stride(const struct intake *in)
+{
+	return (size_t)in->dim * 4 + 4;
+}
 
 static int
 flush(struct intake *in, struct err *e)
@@ -122,6 +158,8 @@ static int
 put(struct intake *in, struct intake_id *id, const struct record *r,
     struct err *e)
 {
+	uint8_t length[4];
+
 	if (r->dim == 0)
 		return err_data(e, "a vector without numbers");
 	if (in->dim == 0)
@@ -132,10 +170,31 @@ put(struct intake *in, struct intake_id *id, const struct record *r,
 	if (in->vectors == UINT32_MAX - 1)
 		return err_data(e, "more vectors than an index can have");
 	buf_add(&in->out, r->embedding, (size_t)r->dim * 4);
+	le_put_f32(length, r->has & FIELD_LENGTH ? r->length : 0);
+	buf_add(&in->out, length, sizeof(length));
 	in->live += id->vector == 0;
 	id->vector = ++in->vectors;
 	id->seq_id = r->has & FIELD_SEQ_ID ? r->seq_id : 0;
 	return in->out.len >= FLUSH ? flush(in, e) : 0;
+}
+
+/* Those of level 0. */
+static int
+keep_links(struct intake *in, const struct intake_id *id,
+    const struct record *r, struct err *e)
+{
+	struct intake_links *link;
+	struct slice links = r->links;
+
+	if (links.len < 4)
+		return 0;
+	if (!in->link && grow_links(in, in->ids_room) < 0)
+		return err_nomem(e);
+	link = &in->link[id - in->id];
+	link->label = r->label;
+	link->at = in->links.size + 1;
+	links.len = 4 + 8 * (size_t)le_u32(links.p);
+	return spool_add(&in->links, links, e);
 }
 
 int
@@ -164,7 +223,11 @@ intake_take(struct intake *in, const struct record *r, struct err *e)
 	case OPERATION_UPDATE:
 		return vector && id->vector != 0 ? put(in, id, r, e) : 0;
 	case OPERATION_UPSERT:
-		return vector ? put(in, id, r, e) : 0;
+		if (!vector)
+			return 0;
+		if (r->has & FIELD_LINKS && keep_links(in, id, r, e) < 0)
+			return -1;
+		return put(in, id, r, e);
 	default:
 		return err_data(e, "a WAL record without an operation");
 	}
@@ -177,7 +240,7 @@ map(struct intake *in, struct err *e)
 
 	if (flush(in, e) < 0)
 		return -1;
-	in->map_size = (size_t)in->vectors * in->dim * 4;
+	in->map_size = (size_t)in->vectors * stride(in);
 	p = mmap(NULL, in->map_size, PROT_READ, MAP_SHARED, in->fd, 0);
 	if (p == MAP_FAILED)
 		return err_system(e, "mapping %zu bytes", in->map_size);
@@ -201,11 +264,10 @@ int
 intake_finish(struct intake *in, struct vectors *v, uint32_t **number,
     struct err *e)
 {
-	size_t size = (size_t)in->dim * 4;
 	uint32_t i, n = 0;
 
-	*v = (struct vectors){ .stride = size, .dim = in->dim,
-	    .n = in->live };
+	*v = (struct vectors){ .stride = stride(in), .dim = in->dim,
+	    .told = (size_t)in->dim * 4, .n = in->live };
 	*number = malloc(((size_t)in->live + 1) * sizeof(**number));
 	if (!*number)
 		return err_nomem(e);
@@ -219,12 +281,88 @@ intake_finish(struct intake *in, struct vectors *v, uint32_t **number,
 	v->base = in->map;
 	if (in_order(in))
 		return 0;
-	in->gathered = codes_alloc(n, size);
-	if (!in->gathered)
+	in->place = malloc(n * sizeof(*in->place));
+	if (!in->place)
 		return err_nomem(e);
 	for (i = 0; i < n; i++)
-		memcpy(in->gathered + i * size, (const char *)in->map +
-		    (size_t)(in->id[(*number)[i]].vector - 1) * size, size);
-	v->base = in->gathered;
+		in->place[i] = in->id[(*number)[i]].vector - 1;
+	v->place = in->place;
 	return 0;
+}
+
+/* ---- hints ---- */
+
+/* Live vectors by label, in open addressing: 1 + number of the vector. */
+struct labels {
+	const struct intake *in;
+	const uint32_t *number;
+	uint32_t *slot, mask;
+};
+
+static uint32_t *
+by_label(const struct labels *l, uint64_t label)
+{
+	uint32_t i = (uint32_t)(mix64(label)) & l->mask;
+
+	while (l->slot[i] &&
+	    l->in->link[l->number[l->slot[i] - 1]].label != label)
+		i = (i + 1) & l->mask;
+	return &l->slot[i];
+}
+
+static int
+labels_make(struct labels *l, uint32_t n, struct err *e)
+{
+	uint32_t i;
+
+	for (l->mask = 1; l->mask / 2 < n; l->mask = l->mask * 2 + 1)
+		;
+	l->slot = calloc((size_t)l->mask + 1, sizeof(*l->slot));
+	if (!l->slot)
+		return err_nomem(e);
+	for (i = 0; i < n; i++)
+		if (l->in->link[l->number[i]].at)
+			*by_label(l, l->in->link[l->number[i]].label) = i + 1;
+	return 0;
+}
+
+static int
+add_hints(struct intake *in, const struct labels *l, uint32_t vector,
+    struct hints *h, struct err *e)
+{
+	uint64_t at = in->link[l->number[vector]].at;
+	uint32_t to[HINTS_MAX], n, i, all;
+	struct slice s;
+
+	if (at == 0)
+		return 0;
+	if (spool_get(&in->links, at - 1, 4, &s, e) < 0)
+		return -1;
+	all = le_u32(s.p);
+	if (spool_get(&in->links, at + 3, 8 * (size_t)all, &s, e) < 0)
+		return -1;
+	for (i = n = 0; i < all && n < HINTS_MAX; i++) {
+		uint32_t other = *by_label(l, le_u64(s.p + 8 * i));
+
+		if (other && other - 1 != vector)
+			to[n++] = other - 1;
+	}
+	return hints_add(h, vector, to, n, e);
+}
+
+int
+intake_hints(struct intake *in, const uint32_t *number, uint32_t n,
+    struct hints *h, struct err *e)
+{
+	struct labels l = { .in = in, .number = number };
+	uint32_t i;
+	int r = hints_init(h, n, e);
+
+	if (r < 0 || !in->link || n == 0)
+		return r;
+	r = labels_make(&l, n, e);
+	for (i = 0; r == 0 && i < n; i++)
+		r = add_hints(in, &l, i, h, e);
+	free(l.slot);
+	return r;
 }

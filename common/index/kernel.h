@@ -2,7 +2,7 @@
 /* kernel.h - the inner loops over codes, once for each kind of processor.
  *
  * A code is a row of signed bytes in [-127, 127], its length a multiple of
- * KERNEL_ALIGN, zeros behind the dimension, aligned to KERNEL_ALIGN.  Products
+ * KERNEL_ALIGN, aligned to that.  Products
  * of codes are exact integers, and what is done in float is done in the same
  * steps everywhere (no fused multiply-add; the Makefile sees to that), so
  * every kernel gives the same bits.
@@ -17,11 +17,14 @@
 
 #define KERNEL_ALIGN 64		/* bytes */
 #define KERNEL_COLUMNS_MAX 64
+#define KERNEL_SORT_MAX 64
 
 /* What distances are made of: of x and y, with codes cx and cy,
  *	x.add + y.add - 2 * x.scale * y.scale * (cx . cy), not below 0. */
 struct kernel_terms {
 	float scale, add;
+	int32_t sum;		/* of the code's bytes */
+	float squared;		/* |x|^2, of the code as a vector */
 };
 
 /* Columns of a panel: as struct kernel_terms, one array for each. */
@@ -50,13 +53,17 @@ struct kernel {
 	    float limit, const struct kernel_columns *c,
 	    const float *column_limit, float *distance, uint64_t *row_near,
 	    uint64_t *column_near);
-	/* The products of one code with four. */
-	void (*four)(const int8_t *query, int32_t query_sum,
-	    const int8_t *const code[4], size_t len, int32_t product[4]);
-	/* Turn a vector (already centred; changed) and round it to a code; see
-	 * codes.h.  Returns the scale; *sum and *squares of the code. */
-	float (*quantise)(float *v, float *room, size_t dim, size_t len,
-	    const float *signs, int8_t *code, int32_t *sum, int32_t *squares);
+	/* The products of one code with four; sum: of each one's bytes. */
+	void (*four)(const int8_t *query, const int8_t *const code[4],
+	    const int32_t sum[4], size_t len, int32_t product[4]);
+	/* Sort n keys, KERNEL_SORT_MAX at most; all below 2^63 - 2^53, so that
+	 * they have the order of the doubles with their bits. */
+	void (*sort)(uint64_t *key, unsigned n);
+	/* Turn a vector of len numbers (changed) and round it to a code; see
+	 * codes.h.  room: as many.  signs: twice as many, 1 or -1.  Gives
+	 * scale, sum and squared. */
+	struct kernel_terms (*quantise)(float *v, float *room, size_t len,
+	    const float *signs, int8_t *code);
 };
 
 /* The best for this processor, or that which the environment variable

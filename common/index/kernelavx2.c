@@ -5,7 +5,7 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#include "index/kernelquant.h"
+#include "index/kernelcommon.h"
 
 #define ROWS 6
 #define COLUMNS 16
@@ -43,25 +43,25 @@ static void
 tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
     int32_t *product)
 {
-	const int16_t *a = rows;
+	const int16_t *a = rows, *end = a + len;
 	const __m256i *b = panel;
-	__m256i c[ROWS][2];
-	size_t k;
+	__m256i c[ROWS][2], v;
 	int i;
 
 	(void)sum;
+	/* all loops over c are unrolled: it lives in registers */
+#pragma GCC unroll 6
 	for (i = 0; i < ROWS; i++)
 		c[i][0] = c[i][1] = _mm256_setzero_si256();
-	for (k = 0; k < len; k += 2, b += 2) {
+	for (; a < end; a += 2, b += 2) {
 		__m256i b0 = _mm256_load_si256(b);
 		__m256i b1 = _mm256_load_si256(b + 1);
 
 #pragma GCC unroll 6
 		for (i = 0; i < ROWS; i++) {
 			int32_t pair;
-			__m256i v;
 
-			memcpy(&pair, a + (size_t)i * len + k, sizeof(pair));
+			memcpy(&pair, a + (size_t)i * len, sizeof(pair));
 			v = _mm256_set1_epi32(pair);
 			c[i][0] = _mm256_add_epi32(c[i][0],
 			    _mm256_madd_epi16(b0, v));
@@ -69,7 +69,13 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 			    _mm256_madd_epi16(b1, v));
 		}
 	}
-	memcpy(product, c, sizeof(c));
+#pragma GCC unroll 6
+	for (i = 0; i < ROWS; i++) {
+		_mm256_store_si256((__m256i *)(void *)(product + i * COLUMNS),
+		    c[i][0]);
+		_mm256_store_si256((__m256i *)(void *)(product + i * COLUMNS +
+		    8), c[i][1]);
+	}
 }
 
 static void
@@ -101,49 +107,51 @@ distances(const int32_t *product, struct kernel_terms row, float limit,
 	*column_near = q;
 }
 
-static int32_t
-total(__m256i v)
+/* The sums of four registers at once. */
+static __m128i
+totals(__m256i a, __m256i b, __m256i c, __m256i d)
 {
-	__m128i h = _mm_add_epi32(_mm256_castsi256_si128(v),
-	    _mm256_extracti128_si256(v, 1));
+	__m256i x = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b),
+	    _mm256_hadd_epi32(c, d));
 
-	h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4e));
-	h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1));
-	return _mm_cvtsi128_si32(h);
+	return _mm_add_epi32(_mm256_castsi256_si128(x),
+	    _mm256_extracti128_si256(x, 1));
 }
 
-/* |x| * sign(y, x) is x * y, and two of them fit into 16 bits: codes end at
- * 127. */
+/* Four more products in each of 8 sums.  |x| * sign(y, x) is x * y, and two of
+ * them fit into 16 bits: codes end at 127. */
+static inline __m256i
+more(__m256i sums, __m256i x, __m256i positive, const int8_t *p)
+{
+	__m256i y = _mm256_load_si256((const __m256i *)(const void *)p);
+
+	return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(
+	    positive, _mm256_sign_epi8(y, x)), _mm256_set1_epi16(1)));
+}
+
 static void
-four(const int8_t *query, int32_t query_sum, const int8_t *const code[4],
+four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
-	const __m256i one = _mm256_set1_epi16(1);
-	__m256i c[4];
+	__m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
 	size_t k;
-	int i;
 
-	(void)query_sum;
-	for (i = 0; i < 4; i++)
-		c[i] = _mm256_setzero_si256();
+	(void)sum;
 	for (k = 0; k < len; k += 32) {
 		__m256i x = _mm256_load_si256(
 		    (const __m256i *)(const void *)(query + k));
 		__m256i positive = _mm256_abs_epi8(x);
 
-#pragma GCC unroll 4
-		for (i = 0; i < 4; i++)
-			c[i] = _mm256_add_epi32(c[i], _mm256_madd_epi16(
-			    _mm256_maddubs_epi16(positive, _mm256_sign_epi8(
-			    _mm256_load_si256((const __m256i *)(const void *)
-			    (code[i] + k)), x)), one));
+		a = more(a, x, positive, code[0] + k);
+		b = more(b, x, positive, code[1] + k);
+		c = more(c, x, positive, code[2] + k);
+		d = more(d, x, positive, code[3] + k);
 	}
-	for (i = 0; i < 4; i++)
-		product[i] = total(c[i]);
+	_mm_storeu_si128((__m128i *)(void *)product, totals(a, b, c, d));
 }
 
 const struct kernel kernelavx2 = {
 	"avx2", ROWS, COLUMNS, 2, 2 * COLUMNS, pack_row, pack_panel, tile,
-	distances, four, quantise,
+	distances, four, sort, quantise,
 };
 #endif

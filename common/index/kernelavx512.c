@@ -5,14 +5,14 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#include "index/kernelquant.h"
+#include "index/kernelcommon.h"
 
 #define ROWS 6
 #define COLUMNS 64
 
 /* The instruction multiplies unsigned with signed bytes.  So the bytes of a
- * panel have 128 added (their top bit turned), and the sums begin at -128
- * times the sum of the row. */
+ * panel, or of a query, have 128 added (their top bit turned), and 128 times
+ * the sum of the other's bytes is taken away. */
 #define TOP _mm512_set1_epi8((char)0x80)
 
 static void
@@ -46,16 +46,20 @@ static void
 tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
     int32_t *product)
 {
-	const int8_t *a = rows;
+	const int8_t *a = rows, *end = a + len;
 	const __m512i *b = panel;
-	__m512i c[ROWS][4];
-	size_t k;
+	__m512i c[ROWS][4], v;
 	int i, j;
 
-	for (i = 0; i < ROWS; i++)
+	/* all loops over c are unrolled: it lives in registers */
+#pragma GCC unroll 6
+	for (i = 0; i < ROWS; i++) {
+		v = _mm512_set1_epi32(-128 * sum[i]);
+#pragma GCC unroll 4
 		for (j = 0; j < 4; j++)
-			c[i][j] = _mm512_set1_epi32(-128 * sum[i]);
-	for (k = 0; k < len; k += 4, b += 4) {
+			c[i][j] = v;
+	}
+	for (; a < end; a += 4, b += 4) {
 		__m512i b0 = _mm512_load_si512(b);
 		__m512i b1 = _mm512_load_si512(b + 1);
 		__m512i b2 = _mm512_load_si512(b + 2);
@@ -64,9 +68,8 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 #pragma GCC unroll 6
 		for (i = 0; i < ROWS; i++) {
 			int32_t four;
-			__m512i v;
 
-			memcpy(&four, a + (size_t)i * len + k, sizeof(four));
+			memcpy(&four, a + (size_t)i * len, sizeof(four));
 			v = _mm512_set1_epi32(four);
 			c[i][0] = _mm512_dpbusd_epi32(c[i][0], b0, v);
 			c[i][1] = _mm512_dpbusd_epi32(c[i][1], b1, v);
@@ -74,7 +77,9 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 			c[i][3] = _mm512_dpbusd_epi32(c[i][3], b3, v);
 		}
 	}
+#pragma GCC unroll 6
 	for (i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
 		for (j = 0; j < 4; j++)
 			_mm512_store_si512(product + i * COLUMNS + j * 16,
 			    c[i][j]);
@@ -108,30 +113,69 @@ distances(const int32_t *product, struct kernel_terms row, float limit,
 	*column_near = q;
 }
 
+/* The sums of four registers at once. */
+static __m128i
+totals(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+	__m512i x = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b),
+	    _mm512_unpackhi_epi32(a, b));
+	__m512i y = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d),
+	    _mm512_unpackhi_epi32(c, d));
+	__m512i z = _mm512_add_epi32(_mm512_unpacklo_epi64(x, y),
+	    _mm512_unpackhi_epi64(x, y));
+	__m256i h = _mm256_add_epi32(_mm512_castsi512_si256(z),
+	    _mm512_extracti64x4_epi64(z, 1));
+
+	return _mm_add_epi32(_mm256_castsi256_si128(h),
+	    _mm256_extracti128_si256(h, 1));
+}
+
+static inline __m512i
+more(__m512i sums, __m512i x, const int8_t *p)
+{
+	return _mm512_dpbusd_epi32(sums, x, _mm512_load_si512(p));
+}
+
+/* Two sums for each code, or they would wait for themselves. */
 static void
-four(const int8_t *query, int32_t query_sum, const int8_t *const code[4],
+four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
-	__m512i c[4];
-	size_t k;
-	int i;
+	const int8_t *p0 = code[0], *p1 = code[1], *p2 = code[2],
+	    *p3 = code[3];
+	__m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+	__m512i e = a, f = a, g = a, h = a, x;
+	__m128i s = _mm_loadu_si128((const __m128i *)(const void *)sum);
+	size_t k = 0;
 
-	for (i = 0; i < 4; i++)
-		c[i] = _mm512_setzero_si512();
-	for (k = 0; k < len; k += 64) {
-		__m512i x = _mm512_load_si512(query + k);
-
-#pragma GCC unroll 4
-		for (i = 0; i < 4; i++)
-			c[i] = _mm512_dpbusd_epi32(c[i], _mm512_xor_si512(
-			    _mm512_load_si512(code[i] + k), TOP), x);
+	if (len & 64) {
+		x = _mm512_xor_si512(_mm512_load_si512(query), TOP);
+		e = more(e, x, p0);
+		f = more(f, x, p1);
+		g = more(g, x, p2);
+		h = more(h, x, p3);
+		k = 64;
 	}
-	for (i = 0; i < 4; i++)
-		product[i] = _mm512_reduce_add_epi32(c[i]) - 128 * query_sum;
+	for (; k < len; k += 128) {
+		x = _mm512_xor_si512(_mm512_load_si512(query + k), TOP);
+		a = more(a, x, p0 + k);
+		b = more(b, x, p1 + k);
+		c = more(c, x, p2 + k);
+		d = more(d, x, p3 + k);
+		x = _mm512_xor_si512(_mm512_load_si512(query + k + 64), TOP);
+		e = more(e, x, p0 + k + 64);
+		f = more(f, x, p1 + k + 64);
+		g = more(g, x, p2 + k + 64);
+		h = more(h, x, p3 + k + 64);
+	}
+	_mm_storeu_si128((__m128i *)(void *)product, _mm_sub_epi32(
+	    totals(_mm512_add_epi32(a, e), _mm512_add_epi32(b, f),
+	    _mm512_add_epi32(c, g), _mm512_add_epi32(d, h)),
+	    _mm_slli_epi32(s, 7)));
 }
 
 const struct kernel kernelavx512 = {
 	"avx512vnni", ROWS, COLUMNS, 1, COLUMNS, pack_row, pack_panel, tile,
-	distances, four, quantise,
+	distances, four, sort, quantise,
 };
 #endif

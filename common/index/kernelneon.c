@@ -5,7 +5,7 @@
 #ifdef __aarch64__
 #include <arm_neon.h>
 
-#include "index/kernelquant.h"
+#include "index/kernelcommon.h"
 
 #define ROWS 4
 #define COLUMNS 16
@@ -42,7 +42,10 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 	int i, j;
 
 	(void)sum;
+	/* all loops over c are unrolled: it lives in registers */
+#pragma GCC unroll 4
 	for (i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
 		for (j = 0; j < 4; j++)
 			c[i][j] = vdupq_n_s32(0);
 	for (k = 0; k < len; k += 4, b += 64)
@@ -58,7 +61,9 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 				c[i][j] = vdotq_s32(c[i][j],
 				    vld1q_s8(b + 16 * j), v);
 		}
+#pragma GCC unroll 4
 	for (i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
 		for (j = 0; j < 4; j++)
 			vst1q_s32(product + i * COLUMNS + 4 * j, c[i][j]);
 }
@@ -86,29 +91,26 @@ distances(const int32_t *product, struct kernel_terms row, float limit,
 }
 
 static void
-four(const int8_t *query, int32_t query_sum, const int8_t *const code[4],
+four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
-	int32x4_t c[4];
+	int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
 	size_t k;
-	int i;
 
-	(void)query_sum;
-	for (i = 0; i < 4; i++)
-		c[i] = vdupq_n_s32(0);
+	(void)sum;
 	for (k = 0; k < len; k += 16) {
 		int8x16_t x = vld1q_s8(query + k);
 
-#pragma GCC unroll 4
-		for (i = 0; i < 4; i++)
-			c[i] = vdotq_s32(c[i], vld1q_s8(code[i] + k), x);
+		a = vdotq_s32(a, vld1q_s8(code[0] + k), x);
+		b = vdotq_s32(b, vld1q_s8(code[1] + k), x);
+		c = vdotq_s32(c, vld1q_s8(code[2] + k), x);
+		d = vdotq_s32(d, vld1q_s8(code[3] + k), x);
 	}
-	for (i = 0; i < 4; i++)
-		product[i] = vaddvq_s32(c[i]);
+	vst1q_s32(product, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
 }
 
 const struct kernel kernelneon = {
 	"neon", ROWS, COLUMNS, 1, COLUMNS, pack_row, pack_panel, tile,
-	distances, four, quantise,
+	distances, four, sort, quantise,
 };
 #endif

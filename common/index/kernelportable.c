@@ -2,13 +2,14 @@
 /* kernelportable.c - for any processor. */
 #include "index/kernels.h"
 
-#include "index/kernelquant.h"
+#include "index/kernelcommon.h"
 
 #define ROWS 4
 #define COLUMNS 16
 
-/* Rows and panels as 16-bit numbers in pairs: their products and sums are one
- * instruction on many processors. */
+/* Rows and columns as 16-bit numbers, one after the other: the sum of the
+ * products of pairs of those is one instruction on many processors, and
+ * compilers know it. */
 static void
 pack_row(void *to, const int8_t *code, size_t len)
 {
@@ -23,34 +24,35 @@ static void
 pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 {
 	int16_t *p = to;
-	size_t k, j;
+	unsigned j;
 
-	for (k = 0; k < len; k += 2)
-		for (j = 0; j < COLUMNS; j++) {
-			const int8_t *c = code[j < n ? j : 0];
-
-			*p++ = c[k];
-			*p++ = c[k + 1];
-		}
+	for (j = 0; j < COLUMNS; j++)
+		pack_row(p + j * len, code[j < n ? j : 0], len);
 }
 
 static void
 tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
     int32_t *product)
 {
-	const int16_t *a = rows, *b = panel;
-	int32_t c[ROWS][COLUMNS] = { { 0 } };
-	size_t k, i, j;
+	const int16_t *a0 = rows, *a1 = a0 + len, *a2 = a1 + len,
+	    *a3 = a2 + len, *b = panel;
+	size_t j, k;
 
 	(void)sum;
-	for (k = 0; k < len; k += 2, b += 2 * COLUMNS)
-		for (i = 0; i < ROWS; i++) {
-			int32_t a0 = a[i * len + k], a1 = a[i * len + k + 1];
+	for (j = 0; j < COLUMNS; j++, b += len) {
+		int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 
-			for (j = 0; j < COLUMNS; j++)
-				c[i][j] += a0 * b[2 * j] + a1 * b[2 * j + 1];
+		for (k = 0; k < len; k++) {
+			s0 += a0[k] * b[k];
+			s1 += a1[k] * b[k];
+			s2 += a2[k] * b[k];
+			s3 += a3[k] * b[k];
 		}
-	memcpy(product, c, sizeof(c));
+		product[0 * COLUMNS + j] = s0;
+		product[1 * COLUMNS + j] = s1;
+		product[2 * COLUMNS + j] = s2;
+		product[3 * COLUMNS + j] = s3;
+	}
 }
 
 static void
@@ -76,22 +78,23 @@ distances(const int32_t *product, struct kernel_terms row, float limit,
 }
 
 static void
-four(const int8_t *query, int32_t query_sum, const int8_t *const code[4],
+four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
 	size_t i, k;
 
-	(void)query_sum;
+	(void)sum;
 	for (i = 0; i < 4; i++) {
+		const int8_t *c = code[i];
 		int32_t s = 0;
 
 		for (k = 0; k < len; k++)
-			s += query[k] * code[i][k];
+			s += query[k] * c[k];
 		product[i] = s;
 	}
 }
 
 const struct kernel kernelportable = {
 	"portable", ROWS, COLUMNS, 2, 2 * COLUMNS, pack_row, pack_panel, tile,
-	distances, four, quantise,
+	distances, four, sort, quantise,
 };

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
+
 #define KEPT 32			/* of the nodes that one has met in a leaf */
 #define ROOM 64			/* when it is full, it is made shorter */
 #define SLACK 8			/* more than KEPT may stay, to save work */
@@ -24,16 +26,16 @@ leaf_panels_init(struct leaf_panels *p, const struct codes *c, uint32_t most,
 	size_t panels = (most + c->kernel->columns - 1) / c->kernel->columns;
 
 	*p = (struct leaf_panels){ 0 };
-	p->panel = codes_alloc(panels, c->kernel->panel_bytes * c->len);
-	p->columns = codes_alloc(panels, sizeof(*p->columns));
+	p->panel = large_alloc(panels, c->kernel->panel_bytes * c->len);
+	p->columns = large_alloc(panels, sizeof(*p->columns));
 	return p->panel && p->columns ? 0 : err_nomem(e);
 }
 
 void
 leaf_panels_release(struct leaf_panels *p)
 {
-	free(p->panel);
-	free(p->columns);
+	large_free(p->panel);
+	large_free(p->columns);
 	*p = (struct leaf_panels){ 0 };
 }
 
@@ -41,7 +43,7 @@ static void
 set_column(struct kernel_columns *to, uint32_t j, const struct codes *c,
     uint32_t node, bool by_direction)
 {
-	float norm = by_direction ? sqrtf(c->squared[node]) + 1e-30f : 1;
+	float norm = by_direction ? sqrtf(c->terms[node].squared) + 1e-30f : 1;
 
 	to->scale[j] = c->terms[node].scale / norm;
 	to->add[j] = by_direction ? 1 : c->terms[node].add;
@@ -79,10 +81,10 @@ leaf_room_init(struct leaf_room *r, const struct codes *c, struct err *e)
 	const size_t rows = LEAF_MAX + KERNEL_COLUMNS_MAX;
 
 	*r = (struct leaf_room){ 0 };
-	r->rows = codes_alloc(rows, c->kernel->row_bytes * c->len);
-	r->sums = codes_alloc(rows, sizeof(*r->sums));
-	r->limit = codes_alloc(rows, sizeof(*r->limit));
-	r->list = codes_alloc(rows, sizeof(*r->list));
+	r->rows = large_alloc(rows, c->kernel->row_bytes * c->len);
+	r->sums = large_alloc(rows, sizeof(*r->sums));
+	r->limit = large_alloc(rows, sizeof(*r->limit));
+	r->list = large_alloc(rows, sizeof(*r->list));
 	if (!r->rows || !r->sums || !r->limit || !r->list)
 		return err_nomem(e);
 	return leaf_panels_init(&r->panels, c, LEAF_MAX, e);
@@ -91,10 +93,10 @@ leaf_room_init(struct leaf_room *r, const struct codes *c, struct err *e)
 void
 leaf_room_release(struct leaf_room *r)
 {
-	free(r->rows);
-	free(r->sums);
-	free(r->limit);
-	free(r->list);
+	large_free(r->rows);
+	large_free(r->sums);
+	large_free(r->limit);
+	large_free(r->list);
 	leaf_panels_release(&r->panels);
 	*r = (struct leaf_room){ 0 };
 }
@@ -113,13 +115,13 @@ count_up_to(const uint32_t *bits, uint32_t limit)
 
 /* The keys of a list, sorted, the first KEPT of them; their number. */
 static unsigned
-sorted(const struct leaf_list *l, uint64_t key[ROOM])
+sorted(const struct kernel *k, const struct leaf_list *l, uint64_t key[ROOM])
 {
 	uint32_t i;
 
 	for (i = 0; i < l->n; i++)
 		key[i] = (uint64_t)l->bits[i] << 32 | l->node[i];
-	near_sort(key, l->n);
+	k->sort(key, l->n);
 	return l->n < KEPT ? l->n : KEPT;
 }
 
@@ -127,7 +129,7 @@ sorted(const struct leaf_list *l, uint64_t key[ROOM])
  * is kept is at most as far as the new limit, and what goes is further than
  * KEPT others. */
 static void
-shorten(struct leaf_list *l, float *limit)
+shorten(const struct kernel *k, struct leaf_list *l, float *limit)
 {
 	uint32_t low = UINT32_MAX, high = 0, cut, i, kept = 0;
 	uint64_t key[ROOM];
@@ -154,7 +156,7 @@ shorten(struct leaf_list *l, float *limit)
 			break;
 	}
 	if (count_up_to(l->bits, cut) > KEPT + SLACK) {	/* many are equal */
-		kept = sorted(l, key);
+		kept = sorted(k, l, key);
 		for (i = 0; i < kept; i++) {
 			l->bits[i] = (uint32_t)(key[i] >> 32);
 			l->node[i] = (uint32_t)key[i];
@@ -173,14 +175,15 @@ shorten(struct leaf_list *l, float *limit)
 }
 
 static inline void
-meet(struct leaf_room *r, uint32_t i, float distance, uint32_t node)
+meet(struct leaf_room *r, const struct kernel *k, uint32_t i, float distance,
+    uint32_t node)
 {
 	struct leaf_list *l = &r->list[i];
 
 	memcpy(&l->bits[l->n], &distance, sizeof(distance));
 	l->node[l->n++] = node;
 	if (l->n == ROOM)
-		shorten(l, &r->limit[i]);
+		shorten(k, l, &r->limit[i]);
 }
 
 /* ---- the leaf ---- */
@@ -204,12 +207,12 @@ row_against(struct leaf_room *r, const struct codes *c, const uint32_t *node,
 		valid &= i - first >= 63 ? 0 : ~(uint64_t)0 << (i - first + 1);
 	for (column &= valid; column; column &= column - 1) {
 		j = (uint32_t)__builtin_ctzll(column);
-		meet(r, first + j, distance[j], node[i]);
+		meet(r, k, first + j, distance[j], node[i]);
 	}
 	for (row &= valid; row; row &= row - 1) {
 		j = (uint32_t)__builtin_ctzll(row);
 		if (distance[j] <= r->limit[i])
-			meet(r, i, distance[j], node[first + j]);
+			meet(r, k, i, distance[j], node[first + j]);
 	}
 }
 
@@ -249,7 +252,7 @@ leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
 	for (i = 0; i < n; i++) {
 		k->pack_row((char *)r->rows + (size_t)i * k->row_bytes *
 		    c->len, codes_at(c, node[i]), c->len);
-		r->sums[i] = c->sum[node[i]];
+		r->sums[i] = c->terms[node[i]].sum;
 		r->list[i].n = 0;
 		r->limit[i] = near_limit(l, node[i]);
 	}
@@ -257,5 +260,5 @@ leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
 		r->limit[i] = -1;
 	products(r, c, node, n);
 	for (i = 0; i < n; i++)
-		near_merge(l, node[i], key, sorted(&r->list[i], key));
+		near_merge(l, node[i], key, sorted(k, &r->list[i], key));
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.c - how many of the true nearest the lists have, by a sample. */
+/* measure.c - how good lists and graphs are, by a sample. */
 #include "index/measure.h"
 
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
 #include "base/workers.h"
 #include "index/leaf.h"
+#include "index/search.h"
 
 #define CHUNK 512		/* nodes that a thread takes at once */
 #define SAMPLE_MAX (MEASURE_SAMPLE + KERNEL_COLUMNS_MAX)
@@ -21,8 +23,8 @@ struct nearest {
 
 struct measuring {
 	const struct codes *c;
+	struct measure *m;
 	struct leaf_panels sample;
-	uint32_t node[MEASURE_SAMPLE];
 	struct nearest *nearest;
 };
 
@@ -57,7 +59,7 @@ measure_rows(const struct measuring *m, struct nearest *x, uint32_t first,
 
 		k->pack_row((char *)x->rows + (size_t)i * k->row_bytes *
 		    m->c->len, codes_at(m->c, node), m->c->len);
-		sum[i] = m->c->sum[node];
+		sum[i] = m->c->terms[node].sum;
 	}
 	for (p = 0; p * k->columns < m->sample.n; p++) {
 		k->tile(x->rows, sum, (char *)m->sample.panel + (size_t)p *
@@ -70,7 +72,8 @@ measure_rows(const struct measuring *m, struct nearest *x, uint32_t first,
 			for (; near; near &= near - 1) {
 				j = (uint32_t)__builtin_ctzll(near);
 				if (p * k->columns + j < m->sample.n &&
-				    m->node[p * k->columns + j] != first + i)
+				    m->m->node[p * k->columns + j] !=
+				    first + i)
 					put(x, p * k->columns + j,
 					    near_key(distance[j], first + i));
 			}
@@ -92,70 +95,128 @@ measure_chunk(size_t chunk, unsigned worker, void *arg)
 		    end - i < rows ? end - i : rows);
 }
 
-/* Of the sample's nearest, those that the lists have, too. */
-static double
-compare(struct measuring *m, const struct near *l)
+/* What all threads have found. */
+static void
+gather(struct measuring *x)
 {
-	uint64_t all = 0, had = 0, last = 0;
+	struct measure *m = x->m;
 	unsigned w, t;
 	uint32_t s;
 
-	for (s = 0; s < m->sample.n; s++) {
-		const uint64_t *key = near_list(l, m->node[s]);
-		unsigned count = l->count[m->node[s]];
-
-		for (w = 1; w < m->c->threads; w++)
+	for (s = 0; s < m->n; s++) {
+		for (w = 1; w < x->c->threads; w++)
 			for (t = 0; t < MEASURE_K; t++)
-				put(&m->nearest[0], s,
-				    m->nearest[w].key[s][t]);
-		for (t = 0; t < MEASURE_K; t++)
-			if (m->nearest[0].key[s][t] != UINT64_MAX) {
-				all++;
-				last = m->nearest[0].key[s][t];
-			}
-		/* the list is sorted, and as near is as good */
-		for (t = 0; t < count && t < MEASURE_K; t++)
-			had += near_distance(key[t]) <= near_distance(last);
+				put(&x->nearest[0], s, x->nearest[w].key[s][t]);
+		for (t = 0; t < MEASURE_K && x->nearest[0].key[s][t] !=
+		    UINT64_MAX; t++)
+			m->last[s] = near_distance(x->nearest[0].key[s][t]);
+		m->others[s] = t;
 	}
-	return all == 0 ? 1 : (double)had / (double)all;
+}
+
+static int
+room_init(struct nearest *x, const struct codes *c, struct err *e)
+{
+	unsigned i;
+
+	memset(x->key, 0xff, sizeof(x->key));
+	for (i = 0; i < SAMPLE_MAX; i++)
+		x->limit[i] = FLT_MAX;
+	x->rows = large_alloc(c->kernel->rows, c->kernel->row_bytes * c->len);
+	return x->rows ? 0 : err_nomem(e);
 }
 
 int
-measure_lists(const struct codes *c, const struct near *l, double *share,
-    struct err *e)
+measure_begin(struct measure *m, const struct codes *c, struct err *e)
 {
-	struct measuring m = { .c = c };
-	uint32_t n = c->n < MEASURE_SAMPLE ? c->n : MEASURE_SAMPLE, i;
-	unsigned w;
+	struct measuring x = { .c = c, .m = m };
+	unsigned i;
 	int r = 0;
 
-	for (i = 0; i < n; i++)
-		m.node[i] = (uint32_t)((uint64_t)i * c->n / n);
-	m.nearest = codes_alloc(c->threads, sizeof(*m.nearest));
-	if (!m.nearest)
+	*m = (struct measure){ .n = c->n < MEASURE_SAMPLE ? c->n :
+	    MEASURE_SAMPLE };
+	for (i = 0; i < m->n; i++)
+		m->node[i] = (uint32_t)((uint64_t)i * c->n / m->n);
+	x.nearest = large_alloc(c->threads, sizeof(*x.nearest));
+	if (!x.nearest)
 		return err_nomem(e);
-	for (w = 0; w < c->threads && r == 0; w++) {
-		struct nearest *x = &m.nearest[w];
-
-		memset(x->key, 0xff, sizeof(x->key));
-		for (i = 0; i < SAMPLE_MAX; i++)
-			x->limit[i] = FLT_MAX;
-		x->rows = codes_alloc(c->kernel->rows,
-		    c->kernel->row_bytes * c->len);
-		if (!x->rows)
-			r = err_nomem(e);
-	}
+	for (i = 0; i < c->threads && r == 0; i++)
+		r = room_init(&x.nearest[i], c, e);
 	if (r == 0)
-		r = leaf_panels_init(&m.sample, c, n, e);
+		r = leaf_panels_init(&x.sample, c, m->n, e);
 	if (r == 0) {
-		leaf_panels_fill(&m.sample, c, m.node, n, false);
+		leaf_panels_fill(&x.sample, c, m->node, m->n, false);
 		workers_run(c->threads, (c->n + CHUNK - 1) / CHUNK, 1,
-		    measure_chunk, &m);
-		*share = compare(&m, l);
+		    measure_chunk, &x);
+		gather(&x);
 	}
-	leaf_panels_release(&m.sample);
-	for (w = 0; w < c->threads; w++)
-		free(m.nearest[w].rows);
-	free(m.nearest);
+	leaf_panels_release(&x.sample);
+	for (i = 0; i < c->threads; i++)
+		large_free(x.nearest[i].rows);
+	large_free(x.nearest);
+	return r;
+}
+
+/* ---- comparing ---- */
+
+struct score {
+	uint64_t all, had;
+};
+
+/* Keys, sorted, that are to have what node s of the sample is nearest to. */
+static void
+compare(struct score *score, const struct measure *m, uint32_t s,
+    const uint64_t *key, unsigned n)
+{
+	unsigned i, had = 0;
+
+	for (i = 0; i < n && had < m->others[s]; i++)
+		had += (uint32_t)key[i] != m->node[s] &&
+		    near_distance(key[i]) <= m->last[s];
+	score->had += had;
+	score->all += m->others[s];
+}
+
+static double
+share_of(const struct score *score)
+{
+	return score->all == 0 ? 1 : (double)score->had / (double)score->all;
+}
+
+double
+measure_lists(const struct measure *m, const struct near *l)
+{
+	struct score score = { 0 };
+	uint32_t s;
+
+	for (s = 0; s < m->n; s++)
+		compare(&score, m, s, near_list(l, m->node[s]),
+		    l->count[m->node[s]]);
+	return share_of(&score);
+}
+
+int
+measure_graph(const struct measure *m, const struct graph *g,
+    const struct codes *c, double *share, struct err *e)
+{
+	struct score score = { 0 };
+	struct search room;
+	uint32_t s, at;
+	unsigned n;
+	int level, r = search_init(&room, g, MEASURE_EF, e);
+
+	for (s = 0; r == 0 && s < m->n; s++) {
+		at = g->entry;
+		for (level = g->max_level; level > 0; level--) {
+			(void)search_level(&room, g, c, m->node[s], level, at,
+			    1);
+			at = (uint32_t)room.pool[0];
+		}
+		n = search_level(&room, g, c, m->node[s], 0, at, MEASURE_EF);
+		compare(&score, m, s, room.pool, n < MEASURE_K + 1 ? n :
+		    MEASURE_K + 1);
+	}
+	search_release(&room);
+	*share = share_of(&score);
 	return r;
 }

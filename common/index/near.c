@@ -6,15 +6,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "index/codes.h"
-
-#define FEW 96			/* are sorted by insertion */
+#include "base/large.h"
 
 int
 near_init(struct near *l, uint32_t n, struct err *e)
 {
 	*l = (struct near){ .n = n };
-	l->key = codes_alloc(n, NEAR_KEPT * sizeof(*l->key));
+	l->key = large_alloc(n, NEAR_KEPT * sizeof(*l->key));
 	l->count = calloc((size_t)n + 1, 1);
 	l->lock = calloc((size_t)n + 1, 1);
 	return l->key && l->count && l->lock ? 0 : err_nomem(e);
@@ -23,14 +21,14 @@ near_init(struct near *l, uint32_t n, struct err *e)
 void
 near_release(struct near *l)
 {
-	free(l->key);
+	large_free(l->key);
 	free(l->count);
 	free(l->lock);
 	*l = (struct near){ 0 };
 }
 
-int
-near_compare(const void *a, const void *b)
+static int
+compare(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 
@@ -38,21 +36,12 @@ near_compare(const void *a, const void *b)
 }
 
 void
-near_sort(uint64_t *key, unsigned n)
+near_sort(const struct kernel *kernel, uint64_t *key, size_t n)
 {
-	unsigned i, j;
-
-	if (n > FEW) {
-		qsort(key, n, sizeof(*key), near_compare);
-		return;
-	}
-	for (i = 1; i < n; i++) {
-		uint64_t k = key[i];
-
-		for (j = i; j > 0 && key[j - 1] > k; j--)
-			key[j] = key[j - 1];
-		key[j] = k;
-	}
+	if (n <= KERNEL_SORT_MAX)
+		kernel->sort(key, (unsigned)n);
+	else
+		qsort(key, n, sizeof(*key), compare);
 }
 
 static void
@@ -71,19 +60,28 @@ unlock(struct near *l, uint32_t node)
 void
 near_merge(struct near *l, uint32_t node, const uint64_t *key, unsigned n)
 {
-	uint64_t merged[NEAR_KEPT], *own = l->key + (size_t)node * NEAR_KEPT;
-	unsigned i = 0, j = 0, m = 0, count;
+	uint64_t a[NEAR_KEPT + 1], b[NEAR_KEPT + 1];
+	uint64_t *own = l->key + (size_t)node * NEAR_KEPT, x, y;
+	unsigned i = 0, j = 0, m, count;
 
+	if (n > NEAR_KEPT)
+		n = NEAR_KEPT;
+	memcpy(a, key, n * sizeof(*a));
+	a[n] = UINT64_MAX;
 	lock(l, node);
 	count = l->count[node];
-	while (m < NEAR_KEPT && (i < n || j < count)) {
-		uint64_t k = j >= count || (i < n && key[i] < own[j]) ?
-		    key[i++] : own[j++];
-
-		if (m == 0 || merged[m - 1] != k)
-			merged[m++] = k;
+	memcpy(b, own, count * sizeof(*b));
+	b[count] = UINT64_MAX;
+	/* without branches but one; what both have is taken from both */
+	for (m = 0; m < NEAR_KEPT; m++) {
+		x = a[i];
+		y = b[j];
+		if ((x & y) == UINT64_MAX)
+			break;
+		own[m] = x < y ? x : y;
+		i += x <= y;
+		j += y <= x;
 	}
-	memcpy(own, merged, m * sizeof(*own));
 	__atomic_store_n(&l->count[node], (uint8_t)m, __ATOMIC_RELAXED);
 	unlock(l, node);
 }

@@ -15,6 +15,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "index/kernel.h"
 
 #define NEAR_KEPT 64
 
@@ -53,16 +54,15 @@ near_list(const struct near *l, uint32_t node)
 /* 0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int near_init(struct near *l, uint32_t n, struct err *e);
 
-/* Merge sorted keys into the list of a node; from any thread. */
+/* Merge sorted keys, none twice, into the list of a node; from any thread. */
 void near_merge(struct near *l, uint32_t node, const uint64_t *key,
     unsigned n);
 
 /* What a key must not be above to get into the list. */
 float near_limit(const struct near *l, uint32_t node);
 
-/* Sort keys; for qsort(3). */
-int near_compare(const void *a, const void *b);
-void near_sort(uint64_t *key, unsigned n);
+/* Sort keys. */
+void near_sort(const struct kernel *kernel, uint64_t *key, size_t n);
 
 void near_release(struct near *l);
 

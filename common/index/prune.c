@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
 #include "base/workers.h"
 
+#define AHEAD 4			/* rows asked for before they are needed */
 #define CHUNK 64		/* nodes that a thread takes at once */
 #define FORWARD 32		/* links that a node asks for, at most */
 #define BACKWARD 300		/* nodes that ask for it and are heard */
@@ -17,16 +19,25 @@ static bool
 covered(const struct codes *c, uint64_t key, const uint32_t *kept, unsigned n,
     float factor)
 {
+	const float limit = near_distance(key);
 	float distance[4];
-	unsigned i, j, some;
+	uint32_t last[4];
+	unsigned i, j;
 
-	for (i = 0; i < n; i += 4) {
-		some = n - i < 4 ? n - i : 4;
-		codes_distances(c, (uint32_t)key, kept + i, some, distance);
-		for (j = 0; j < some; j++)
-			if (distance[j] * factor < near_distance(key))
+	for (i = 0; i + 4 <= n; i += 4) {
+		codes_four(c, (uint32_t)key, kept + i, distance);
+		for (j = 0; j < 4; j++)
+			if (distance[j] * factor < limit)
 				return true;
 	}
+	if (i == n)
+		return false;
+	for (j = 0; j < 4; j++)
+		last[j] = kept[i + j < n ? i + j : i];
+	codes_four(c, (uint32_t)key, last, distance);
+	for (j = 0; i + j < n; j++)
+		if (distance[j] * factor < limit)
+			return true;
 	return false;
 }
 
@@ -38,9 +49,14 @@ prune_select(const struct codes *c, const uint64_t *key,
 	uint32_t kept[PRUNE_MAX], others[PRUNE_MAX];
 	unsigned i, kept_n = 0, others_n = 0;
 
+	for (i = 0; i < n && i < AHEAD; i++)
+		codes_prefetch(c, (uint32_t)key[i]);
 	for (i = 0; i < n && kept_n < most; i++) {
 		bool one = mutual && mutual[i];
 		uint64_t k = key[i];
+
+		if (i + AHEAD < n)
+			codes_prefetch(c, (uint32_t)key[i + AHEAD]);
 
 		if (one ? covered(c, k, others, others_n, factor) :
 		    covered(c, k, kept, kept_n, factor))
@@ -124,10 +140,7 @@ join(struct pruning *p, uint32_t node, uint64_t key[PRUNE_MAX],
 	unsigned i = 0, n = 0;
 	size_t j = 0;
 
-	if (others > BACKWARD)
-		qsort(other, others, sizeof(*other), near_compare);
-	else
-		near_sort(other, (unsigned)others);
+	near_sort(p->c->kernel, other, others);
 	if (others > BACKWARD)
 		others = BACKWARD;
 	while (i < p->count[node] || j < others) {
@@ -159,9 +172,12 @@ static unsigned
 fill(const struct pruning *p, uint32_t node, uint64_t *key, unsigned n)
 {
 	const uint64_t *near = near_list(p->l, node);
-	unsigned i;
+	unsigned most = graph_room0(p->g, node), i;
 
-	for (i = 0; i < p->l->count[node] && n < p->g->m; i++)
+	if (most > p->g->m)
+		most = p->g->m;
+
+	for (i = 0; i < p->l->count[node] && n < most; i++)
 		if (!among(key, n, (uint32_t)near[i]))
 			key[n++] = near[i];
 	return n;
@@ -172,21 +188,22 @@ static unsigned
 force(const struct pruning *p, uint32_t node, uint64_t *key, unsigned n)
 {
 	const struct graph *g = p->g;
-	unsigned i, added;
+	unsigned most = graph_room0(g, node), i, added;
 	uint16_t *count;
 	int level;
 
 	for (level = 1; level <= g->level[node]; level++) {
 		const uint32_t *link = graph_links(g, node, level, &count);
 
-		for (i = added = 0; i < *count && added < p->forced; i++) {
+		for (i = added = 0; i < *count && added < p->forced &&
+		    added < most; i++) {
 			if (among(key, n, link[i]))
 				continue;
 			added++;
-			if (n < g->m0)
+			if (n < most)
 				key[n++] = link[i];
 			else
-				key[g->m0 - added] = link[i];
+				key[most - added] = link[i];
 		}
 	}
 	return n;
@@ -200,13 +217,13 @@ answer(size_t i, unsigned worker, void *arg)
 	uint64_t key[PRUNE_MAX + 2 * GRAPH_M_MAX];
 	uint8_t mutual[PRUNE_MAX];
 	uint32_t node = (uint32_t)i, *link;
-	unsigned n, j;
+	unsigned most = graph_room0(g, node), n, j;
 	uint16_t *count;
 
 	(void)worker;
 	n = join(p, node, key, mutual);
-	if (n > g->m0)
-		n = prune_select(p->c, key, mutual, n, g->m0, p->factor, key);
+	if (n > most)
+		n = prune_select(p->c, key, mutual, n, most, p->factor, key);
 	n = fill(p, node, key, n);
 	n = force(p, node, key, n);
 	link = graph_links(g, node, 0, &count);
@@ -223,7 +240,7 @@ prune_level0(struct graph *g, const struct codes *c, const struct near *l,
 	    .forced = forced };
 	int r = 0;
 
-	p.forward = codes_alloc(g->n, FORWARD * sizeof(*p.forward));
+	p.forward = large_alloc(g->n, FORWARD * sizeof(*p.forward));
 	p.count = calloc((size_t)g->n + 1, 1);
 	p.at = calloc((size_t)g->n + 2, sizeof(*p.at));
 	if (!p.forward || !p.count || !p.at) {
@@ -235,7 +252,7 @@ prune_level0(struct graph *g, const struct codes *c, const struct near *l,
 		else
 			workers_run(c->threads, g->n, CHUNK, answer, &p);
 	}
-	free(p.forward);
+	large_free(p.forward);
 	free(p.count);
 	free(p.at);
 	free(p.backward);

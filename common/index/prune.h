@@ -18,6 +18,7 @@
 #include "index/near.h"
 
 #define PRUNE_MAX 512		/* candidates */
+#define PRUNE_MEMORY 525	/* bytes a node, while links are chosen */
 
 /* Of n sorted keys (PRUNE_MAX at most) at most `most' into out; their number.
  * mutual: those that are known to keep one another; or NULL.  out may be key.

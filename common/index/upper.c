@@ -2,26 +2,17 @@
 /* upper.c - the links of the upper levels, by insertion. */
 #include "index/upper.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/workers.h"
+#include "index/mix.h"
 #include "index/near.h"
 #include "index/prune.h"
+#include "index/search.h"
 
 #define EF_MAX (PRUNE_MAX - GRAPH_M_MIN)
 #define BATCH_MIN 32		/* a batch is an eighth of what is there, or
 				 * this many, or all that is there */
-
-/* Of each thread. */
-struct context {
-	uint16_t *seen;			/* by number of the upper node */
-	uint16_t tag;
-	uint64_t *pool;			/* sorted; the lowest bit of a node's
-					 * number is kept apart: */
-	uint8_t *done;			/* it was looked from */
-};
 
 /* A link that goes back: node `to' gets `key'. */
 struct back {
@@ -33,7 +24,7 @@ struct inserting {
 	struct graph *g;
 	const struct codes *c;
 	unsigned ef;
-	struct context *context;
+	struct search *search;		/* of each thread */
 	const uint32_t *batch;
 	uint64_t *found;		/* [batch][levels][m] */
 	uint16_t *found_n;
@@ -43,96 +34,7 @@ struct inserting {
 	const size_t *group;		/* where each `to' begins */
 };
 
-/* ---- searching ---- */
-
-static uint64_t
-key_of(const struct codes *c, uint32_t from, uint32_t to)
-{
-	float distance;
-
-	codes_distances(c, from, &to, 1, &distance);
-	return near_key(distance, to);
-}
-
-/* Put a key in its place; *n grows up to ef.  Where it stands. */
-static unsigned
-put(struct context *x, unsigned *n, unsigned ef, uint64_t key)
-{
-	unsigned a = 0, b = *n;
-
-	while (a < b) {
-		unsigned h = (a + b) / 2;
-
-		if (x->pool[h] <= key)
-			a = h + 1;
-		else
-			b = h;
-	}
-	if (*n < ef)
-		++*n;
-	memmove(x->pool + a + 1, x->pool + a, (*n - 1 - a) *
-	    sizeof(*x->pool));
-	memmove(x->done + a + 1, x->done + a, *n - 1 - a);
-	x->pool[a] = key;
-	x->done[a] = 0;
-	return a;
-}
-
-static bool
-first_time(const struct graph *g, struct context *x, uint32_t node)
-{
-	uint16_t *seen = &x->seen[g->upper_of[node]];
-
-	if (*seen == x->tag)
-		return false;
-	*seen = x->tag;
-	return true;
-}
-
-/* The nearest to a node on a level, from a start: the pool; their number. */
-static unsigned
-search(const struct inserting *in, struct context *x, uint32_t node,
-    int level, uint64_t start, unsigned ef)
-{
-	const struct graph *g = in->g;
-	uint32_t fresh[GRAPH_M_MAX];
-	float distance[GRAPH_M_MAX];
-	unsigned n = 0, at = 0, low, m, i;
-	uint16_t *count;
-
-	if (++x->tag == 0) {
-		memset(x->seen, 0, g->uppers * sizeof(*x->seen));
-		x->tag = 1;
-	}
-	(void)first_time(g, x, (uint32_t)start);
-	put(x, &n, ef, start);
-	while (at < n) {
-		const uint32_t *link;
-
-		if (x->done[at]) {
-			at++;
-			continue;
-		}
-		x->done[at] = 1;
-		link = graph_links(g, (uint32_t)x->pool[at], level, &count);
-		for (m = i = 0; i < *count; i++)
-			if (first_time(g, x, link[i]))
-				fresh[m++] = link[i];
-		codes_distances(in->c, node, fresh, m, distance);
-		low = at + 1;
-		for (i = 0; i < m; i++) {
-			uint64_t key = near_key(distance[i], fresh[i]);
-
-			if (n == ef && key >= x->pool[n - 1])
-				continue;
-			key = put(x, &n, ef, key);
-			if (key < low)
-				low = (unsigned)key;
-		}
-		at = low;
-	}
-	return n;
-}
+/* ---- looking ---- */
 
 /* What a node of the batch would be linked to. */
 static void
@@ -140,9 +42,8 @@ look(size_t i, unsigned worker, void *arg)
 {
 	struct inserting *in = arg;
 	const struct graph *g = in->g;
-	struct context *x = &in->context[worker];
-	uint32_t node = in->batch[i];
-	uint64_t start = key_of(in->c, node, g->entry);
+	struct search *s = &in->search[worker];
+	uint32_t node = in->batch[i], start = g->entry;
 	unsigned n;
 	int level;
 
@@ -150,11 +51,12 @@ look(size_t i, unsigned worker, void *arg)
 		bool own = level <= g->level[node];
 		size_t at = i * in->levels + (size_t)level - 1;
 
-		n = search(in, x, node, level, start, own ? in->ef : 1);
-		start = x->pool[0];
+		n = search_level(s, g, in->c, node, level, start,
+		    own ? in->ef : 1);
+		start = (uint32_t)s->pool[0];
 		if (own)
 			in->found_n[at] = (uint16_t)prune_select(in->c,
-			    x->pool, NULL, n, g->m, 1, in->found + at * g->m);
+			    s->pool, NULL, n, g->m, 1, in->found + at * g->m);
 	}
 }
 
@@ -189,7 +91,7 @@ link_back(size_t i, unsigned worker, void *arg)
 		key[j] = near_key(distance[j], link[j]);
 	for (j = 0; j < n && all < PRUNE_MAX; j++)
 		key[all++] = b[j].key;
-	near_sort(key, all);
+	near_sort(in->c->kernel, key, all);
 	if (all > in->g->m)
 		all = prune_select(in->c, key, NULL, all, in->g->m, 1, key);
 	for (j = 0; j < all; j++)
@@ -198,7 +100,7 @@ link_back(size_t i, unsigned worker, void *arg)
 }
 
 /* The batch gets its links on one level, and gives them back. */
-static int
+static void
 link_level(struct inserting *in, uint32_t n, struct back *back, size_t *group)
 {
 	const struct graph *g = in->g;
@@ -230,19 +132,9 @@ link_level(struct inserting *in, uint32_t n, struct back *back, size_t *group)
 	in->back = back;
 	in->group = group;
 	workers_run(in->c->threads, groups, 8, link_back, in);
-	return 0;
 }
 
 /* ---- batches ---- */
-
-static uint64_t
-mix(uint64_t z)
-{
-	z += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 /* The upper nodes but the entry, shuffled. */
 static uint32_t
@@ -254,7 +146,7 @@ shuffle(const struct graph *g, uint32_t *order, uint64_t seed)
 		if (g->upper_node[i] != g->entry)
 			order[n++] = g->upper_node[i];
 	for (i = n; i > 1; i--) {
-		j = (uint32_t)(mix(seed + i) % i);
+		j = (uint32_t)(mix64(seed + i) % i);
 		node = order[i - 1];
 		order[i - 1] = order[j];
 		order[j] = node;
@@ -263,13 +155,14 @@ shuffle(const struct graph *g, uint32_t *order, uint64_t seed)
 }
 
 static int
-insert(struct inserting *in, uint32_t *order, uint64_t seed, uint32_t most)
+insert(struct inserting *in, uint32_t *order, uint64_t seed, uint32_t most,
+    struct err *e)
 {
 	uint32_t n = shuffle(in->g, order, seed), at, some;
 	size_t links = (size_t)most * in->g->m;
 	struct back *back = calloc(links + 1, sizeof(*back));
 	size_t *group = calloc(links + 2, sizeof(*group));
-	int r = back && group ? 0 : -1;
+	int r = back && group ? 0 : err_nomem(e);
 
 	for (at = 0; at < n && r == 0; at += some) {
 		some = at / 8 > BATCH_MIN ? at / 8 : BATCH_MIN;
@@ -277,9 +170,9 @@ insert(struct inserting *in, uint32_t *order, uint64_t seed, uint32_t most)
 		some = some > n - at ? n - at : some;
 		in->batch = order + at;
 		workers_run(in->c->threads, some, 1, look, in);
-		for (in->level = 1; in->level <= in->g->max_level &&
-		    r == 0; in->level++)
-			r = link_level(in, some, back, group);
+		for (in->level = 1; in->level <= in->g->max_level;
+		    in->level++)
+			link_level(in, some, back, group);
 	}
 	free(back);
 	free(group);
@@ -298,34 +191,22 @@ upper_build(struct graph *g, const struct codes *c, unsigned ef,
 	unsigned i;
 	int r = 0;
 
-	if (in.ef > EF_MAX)
-		in.ef = EF_MAX;
-	in.context = calloc(c->threads, sizeof(*in.context));
+	in.search = calloc(c->threads, sizeof(*in.search));
 	in.found = calloc((size_t)most * in.levels * g->m + 1,
 	    sizeof(*in.found));
 	in.found_n = calloc((size_t)most * in.levels + 1,
 	    sizeof(*in.found_n));
-	if (!order || !in.context || !in.found || !in.found_n)
-		r = -1;
-	for (i = 0; r == 0 && i < c->threads; i++) {
-		struct context *x = &in.context[i];
-
-		x->seen = calloc((size_t)g->uppers + 1, sizeof(*x->seen));
-		x->pool = calloc(in.ef + 1, sizeof(*x->pool));
-		x->done = calloc(in.ef + 1, 1);
-		if (!x->seen || !x->pool || !x->done)
-			r = -1;
-	}
+	if (!order || !in.search || !in.found || !in.found_n)
+		r = err_nomem(e);
+	for (i = 0; r == 0 && i < c->threads; i++)
+		r = search_init(&in.search[i], g, in.ef, e);
 	if (r == 0 && in.levels > 0)
-		r = insert(&in, order, seed, most);
-	for (i = 0; in.context && i < c->threads; i++) {
-		free(in.context[i].seen);
-		free(in.context[i].pool);
-		free(in.context[i].done);
-	}
-	free(in.context);
+		r = insert(&in, order, seed, most, e);
+	for (i = 0; in.search && i < c->threads; i++)
+		search_release(&in.search[i]);
+	free(in.search);
 	free(in.found);
 	free(in.found_n);
 	free(order);
-	return r < 0 ? err_nomem(e) : 0;
+	return r;
 }

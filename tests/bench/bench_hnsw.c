@@ -37,20 +37,6 @@ cpu(void)
 	    (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1e-6;
 }
 
-static void
-normalise(float *x, size_t dim, float *length)
-{
-	float sum = 0;
-	size_t j;
-
-	for (j = 0; j < dim; j++)
-		sum += x[j] * x[j];
-	*length = sqrtf(sum);
-	sum = 1.0f / (*length + 1e-30f);
-	for (j = 0; j < dim; j++)
-		x[j] *= sum;
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -62,7 +48,7 @@ main(int argc, char *argv[])
 	struct files f;
 	struct stat st;
 	struct err e = { 0 };
-	float *x, *length;
+	float *x;
 	uint64_t *label;
 	double w, c;
 	int fd, dir;
@@ -86,37 +72,34 @@ main(int argc, char *argv[])
 	n = (size_t)st.st_size / (4 * dim);
 	x = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
 	    fd, 0);
-	length = calloc(n, sizeof(*length));
 	label = calloc(n, sizeof(*label));
 	w = wall();
 	c = cpu();
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		label[i] = i + 1;
-		if (strcmp(argv[3], "cosine") == 0)
-			normalise(x + i * dim, dim, &length[i]);
-	}
-	v = (struct vectors){ (const uint8_t *)x, 4 * dim, dim, (uint32_t)n };
-	if (build(&b, &v, &p, &e) < 0) {
+	v = (struct vectors){ .base = (const uint8_t *)x, .stride = 4 * dim,
+	    .dim = dim, .n = (uint32_t)n };
+	if ((strcmp(argv[3], "cosine") == 0 &&
+	    vectors_make_unit(&v, p.threads, &e) < 0) || build(&b, &v, &p, &e) < 0) {
 		fprintf(stderr, "%s\n", e.msg);
 		return 1;
 	}
 	printf("%s n=%zu dim=%zu m=%u efc=%u threads=%u wall=%.3f cpu=%.3f "
-	    "found=%.4f rounds=%u copies=%u repaired=%u left=%u levels=%d\n",
+	    "found=%.4f rounds=%u copies=%u repaired=%u recall=%.4f levels=%d\n",
 	    kernel_best()->name, n, dim, p.m, p.ef_construction, p.threads,
 	    wall() - w, cpu() - c, b.found, b.rounds, b.copies, b.repaired,
-	    b.left, b.graph.max_level);
+	    b.recall, b.graph.max_level);
 	if (strcmp(argv[4], "-") != 0) {
 		mkdir(argv[4], 0777);
 		dir = open(argv[4], O_RDONLY | O_DIRECTORY);
-		f = (struct files){ .b = &b, .v = &v, .length = length,
-		    .label = label, .ef_construction = p.ef_construction };
+		f = (struct files){ .b = &b, .v = &v, .label = label, .ef_construction = p.ef_construction };
 		if (files_write(&f, dir, &e) < 0) {
 			fprintf(stderr, "%s\n", e.msg);
 			return 1;
 		}
 	}
 	build_release(&b);
-	free(length);
+	vectors_release(&v);
 	free(label);
 	return 0;
 }
