@@ -62,7 +62,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_regex fuzz_stream fuzz_where
-BENCH  := bench_f32 bench_hnsw
+BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck
 
 opt.release := -O2
@@ -75,6 +75,8 @@ cflags.common/chroma/elements := $(if $(filter release,$(BUILD)),-O3)
 fast := $(if $(filter release,$(BUILD)),-O3)
 x86  := $(filter x86_64,$(shell $(CC) -dumpmachine | cut -d- -f1))
 arm  := $(filter aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+cflags.tests/bench/hnswdata := $(fast)
+cflags.tests/bench/hnswsearch := $(fast)
 cflags.common/index/kernelportable := $(fast)
 cflags.common/index/kernelavx2 := $(fast) $(if $(x86),-mavx2)
 cflags.common/index/kernelavx512 := $(fast) $(if $(x86),-mavx512f -mavx512bw \
