@@ -43,7 +43,7 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
-	file spill spool hash textset sha256 glob ranges unidata uniprop \
+	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers
 stream := zio in out json record fold whereset whereparse where frame stream \
@@ -56,7 +56,7 @@ chroma := db era params holders persist pickle picklewrite index elements \
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := index/kernels index/kernelquant base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
+UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
