@@ -52,7 +52,7 @@ index  := codes near leaf cluster graph prune upper connect measure build \
 	files intake kernel kernelportable kernelavx2 kernelavx512 kernelneon
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick
+	pages rewrite reclaim purge pick only
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := index/kernels index/kernelquant base/attr base/slice base/le base/rd

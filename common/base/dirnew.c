@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -178,6 +179,26 @@ dirnew_begin(struct dirnew *d, const char *path, struct err *e)
 	}
 	dirnew_abort(d);
 	return -1;
+}
+
+int
+dirnew_check(const char *path, struct err *e)
+{
+	const struct dirnew d = { .path = path };
+	struct stat st;
+
+	return lstat(path, &st) == 0 ? exists(&d, e) : 0;
+}
+
+int
+dirnew_room(const struct dirnew *d, uint64_t *bytes, struct err *e)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(d->fd, &vfs) < 0)
+		return err_system(e, "%s", err_tail(d->path));
+	*bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	return 0;
 }
 
 /* All of its files on disk.  0, or -1 with errno. */

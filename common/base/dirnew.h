@@ -3,6 +3,8 @@
 #ifndef BASE_DIRNEW_H
 #define BASE_DIRNEW_H
 
+#include <stdint.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 
@@ -21,6 +23,15 @@ struct dirnew {
  * runs left under such names for the same path are removed.  0, or -1 with *e
  * set. */
 ATTR_NODISCARD int dirnew_begin(struct dirnew *d, const char *path,
+    struct err *e);
+
+/* Refuse, as dirnew_begin() does, what is there already, and change nothing.
+ * 0, or -1 with *e set. */
+ATTR_NODISCARD int dirnew_check(const char *path, struct err *e);
+
+/* *bytes: what an unprivileged user can still write where it lies.  0, or -1
+ * with *e set. */
+ATTR_NODISCARD int dirnew_room(const struct dirnew *d, uint64_t *bytes,
     struct err *e);
 
 /* fsync its files and it, give it its name, fsync its parent.  0, or -1 with
