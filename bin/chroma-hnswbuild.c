@@ -46,7 +46,11 @@
 
 /* chromadb, api/configuration.py and rust/types/src/hnsw_configuration.rs (of
  * ef_search: that of 1.x) */
-enum { M_DEFAULT = 16, EF_CONSTRUCTION_DEFAULT = 100, EF_SEARCH_DEFAULT = 100 };
+enum {
+	M_DEFAULT = 16,
+	EF_CONSTRUCTION_DEFAULT = 100,
+	EF_SEARCH_DEFAULT = 100,
+};
 
 /* How the index is to be; 0, SPACE_UNKNOWN: not said. */
 struct wish {

@@ -184,6 +184,29 @@ read_links(struct rd *rd, unsigned has, struct slice *links, struct err *e)
 	    "length: corrupt");
 }
 
+/* The strings are text, and those of absent fields become absent. */
+static int
+check_strings(struct record *r, struct slice *s[STRINGS], unsigned has,
+    struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < STRINGS; i++)
+		if (!(has & string_fields[i]) ||
+		    (s[i] == &r->document && has & HAS_DOCUMENT_NULL) ||
+		    (s[i] == &r->uri && has & HAS_URI_NULL)) {
+			if (s[i]->len)
+				return err_data(e, "a string for an absent "
+				    "field: corrupt");
+			*s[i] = (struct slice){ NULL, 0 };
+		} else if (!utf8_valid_wtf8(s[i]->p, s[i]->len)) {
+			return err_data(e, "a string that is not UTF-8");
+		}
+	if (check_json(r->metadata, true, e) < 0)
+		return -1;
+	return check_json(r->raw, false, e);
+}
+
 int
 frame_to_record(const struct frame *f, struct record *r, struct err *e)
 {
@@ -226,21 +249,7 @@ frame_to_record(const struct frame *f, struct record *r, struct err *e)
 	    OPERATION_NONE;
 	r->form = (enum embedding_form)form;
 	r->deleted = has & HAS_DELETED_TRUE;
-	for (i = 0; i < STRINGS; i++)
-		if (!(has & string_fields[i]) ||
-		    (s[i] == &r->document && has & HAS_DOCUMENT_NULL) ||
-		    (s[i] == &r->uri && has & HAS_URI_NULL)) {
-			if (s[i]->len)
-				return err_data(e, "a string for an absent "
-				    "field: corrupt");
-			*s[i] = (struct slice){ NULL, 0 };
-		} else if (!utf8_valid_wtf8(s[i]->p, s[i]->len)) {
-			return err_data(e, "a string that is not UTF-8");
-		}
-	if (check_json(r->metadata, true, e) < 0 ||
-	    check_json(r->raw, false, e) < 0)
-		return -1;
-	return 0;
+	return check_strings(r, s, has, e);
 }
 
 /* Begin a frame with a payload of len bytes (padded to 4 with zeros); where
