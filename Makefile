@@ -43,26 +43,28 @@ PIPES := export prune
 # before it (lint-layers).
 LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
-	file spill spool hash textset sha256 glob ranges unidata uniprop \
+	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact matrix
-index  := vectors distinct codes near leaf cluster hints graph prune search upper connect measure build \
-	files intake kernel kernelportable kernelavx2 kernelavx512 kernelneon
+index  := kernel kernelportable kernelavx2 kernelavx512 kernelneon vectors \
+	distinct codes near leaf cluster hints graph search prune upper connect \
+	measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick
+	pages rewrite reclaim purge pick only
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
-HEADER_ONLY := index/mix index/kernels index/kernelcommon base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
-	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_num t_pages t_params \
+HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
+	index/kernelcommon
+UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
+	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_regex fuzz_stream fuzz_where
-BENCH  := bench_f32 bench_hnsw
+BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck
 
 opt.release := -O2
@@ -77,6 +79,8 @@ x86  := $(filter x86_64,$(shell $(CC) -dumpmachine | cut -d- -f1))
 arm  := $(filter aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
 cflags.common/index/vectors := $(fast)
 cflags.common/index/codes := $(fast)
+cflags.tests/bench/hnswdata := $(fast)
+cflags.tests/bench/hnswsearch := $(fast)
 cflags.common/index/kernelportable := $(fast)
 cflags.common/index/kernelavx2 := $(fast) $(if $(x86),-mavx2)
 cflags.common/index/kernelavx512 := $(fast) $(if $(x86),-mavx512f -mavx512bw \

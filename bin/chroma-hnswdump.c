@@ -588,6 +588,8 @@ put_record(struct dump *d, const struct element *x, struct err *e)
 	if (cf->output.embedding != EMBEDDING_NONE) {
 		r.has |= FIELD_EMBEDDING;
 		r.form = cf->output.embedding;
+		if (elements_length(&d->el, x->internal, &r.length))
+			r.has |= FIELD_LENGTH;
 		r.embedding = elements_vector(&d->el, x->internal, d->room);
 		r.dim = (uint32_t)d->el.dir.header.dim;
 	}

@@ -1091,6 +1091,15 @@ elements_vector(const struct elements *el, uint32_t internal, uint8_t *room)
 }
 
 bool
+elements_length(const struct elements *el, uint32_t internal, float *length)
+{
+	if (el->space != SPACE_COSINE || internal >= el->lengths)
+		return false;
+	*length = le_f32(el->length + 4 * (size_t)internal);
+	return *length > 0 && isfinite(*length);
+}
+
+bool
 elements_label(const struct elements *el, uint64_t internal, uint64_t *label)
 {
 	if (internal >= el->readable)

@@ -172,6 +172,12 @@ void elements_walk_end(struct elements_walk *w);
 const uint8_t *elements_vector(const struct elements *el, uint32_t internal,
     uint8_t *room);
 
+/* The length that elements_vector() multiplies by; false: that is none, or 0 or
+ * no number, and the space is not cosine, or the index is damaged, or the
+ * vector was one of zeros. */
+bool elements_length(const struct elements *el, uint32_t internal,
+    float *length);
+
 /* Append the links of an element as struct record has them: labels, for each
  * level from 0 to the element's.  What leads nowhere, or has too many, is left
  * out; so are upper levels that cannot be read.  0, or -1 with *e set. */

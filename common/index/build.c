@@ -300,7 +300,8 @@ make_graph(struct building *x, struct err *e)
 	add_uppers(x);
 	progress(x, 0.2);
 	if (prune_level0(&b->graph, &x->c, &x->l, factor, FORCED, e) < 0 ||
-	    connect_all(&b->graph, &x->c, &x->l, &b->repaired, e) < 0 ||
+	    connect_all(&b->graph, &x->c, &x->l, &b->repaired, &b->left,
+	    e) < 0 ||
 	    measure_graph(&x->m, &b->graph, &x->c, &b->recall, e) < 0)
 		return -1;
 	progress(x, 0);

@@ -46,7 +46,7 @@ struct build_result {
 					 * lists, and found in the graph; see
 					 * measure.h */
 	unsigned rounds;		/* it took, for the lists */
-	uint32_t repaired;		/* see connect.h */
+	uint32_t repaired, left;	/* see connect.h */
 };
 
 /* 0, or -1 with *e set: no memory. */

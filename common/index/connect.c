@@ -126,12 +126,13 @@ attach_all(struct reaching *r, bool replace)
 
 int
 connect_all(struct graph *g, const struct codes *c, const struct near *l,
-    uint32_t *repaired, struct err *e)
+    uint32_t *repaired, uint32_t *left,
+    struct err *e)
 {
 	struct reaching r = { .g = g, .c = c, .l = l };
 	uint32_t i, some;
 
-	*repaired = 0;
+	*repaired = *left = 0;
 	if (g->n == 0)
 		return 0;
 	r.from = malloc(g->n * sizeof(*r.from));
@@ -154,6 +155,7 @@ connect_all(struct graph *g, const struct codes *c, const struct near *l,
 			some = !reached(&r, i) && attach_anywhere(&r, i);
 		*repaired += some;
 	}
+	*left = g->n - r.n;
 	free(r.from);
 	free(r.stack);
 	return 0;

@@ -290,6 +290,17 @@ intake_finish(struct intake *in, struct vectors *v, uint32_t **number,
 	return 0;
 }
 
+uint64_t
+intake_memory(const struct intake *in)
+{
+	uint64_t id = sizeof(*in->id) + 2 * sizeof(*in->slot);
+
+	if (in->link)
+		id += sizeof(*in->link);
+	return in->ids_room * id + in->live * (uint64_t)(in->link ? 128 : 16) +
+	    2 * SPOOL_MEMORY;
+}
+
 /* ---- hints ---- */
 
 /* Live vectors by label, in open addressing: 1 + number of the vector. */

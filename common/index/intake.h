@@ -94,6 +94,9 @@ ATTR_NODISCARD int intake_hints(struct intake *in, const uint32_t *number,
 ATTR_NODISCARD int intake_text(struct intake *in, uint32_t number,
     struct slice *text, struct err *e);
 
+/* Bytes of memory that it has, and that the calls above take beside it. */
+uint64_t intake_memory(const struct intake *in);
+
 void intake_release(struct intake *in);
 
 #endif

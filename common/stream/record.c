@@ -3,6 +3,7 @@
 #include "stream/record.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/f32.h"
@@ -34,6 +35,7 @@ static const struct {
 	{ "id", FIELD_ID },
 	{ "level", FIELD_LEVEL },
 	{ "deleted", FIELD_DELETED },
+	{ "length", FIELD_LENGTH },
 	{ "links", FIELD_LINKS },
 	{ "embedding", FIELD_EMBEDDING },
 	{ "document", FIELD_DOCUMENT },
@@ -245,6 +247,18 @@ want_links(struct slice val, struct record *r, struct record_memory *m,
 	return got;
 }
 
+/* A length of record.h. */
+static int
+want_length(struct slice val, float *to, struct err *e)
+{
+	uint32_t bits;
+
+	if (f32_parse(val.p, val.len, &bits) < 0 || bits >> 31)
+		return err_data(e, "not a length: a float32 from 0 up");
+	memcpy(to, &bits, sizeof(*to));
+	return 0;
+}
+
 static int
 want_u64(struct slice val, uint64_t max, uint64_t *to, struct err *e)
 {
@@ -299,6 +313,7 @@ set_field(struct record *r, unsigned field, struct slice val,
 		if (!r->deleted && !slice_is(val, "false"))
 			return err_data(e, "neither true nor false");
 		return 0;
+	case FIELD_LENGTH: return want_length(val, &r->length, e);
 	case FIELD_LINKS: return want_links(val, r, m, e);
 	case FIELD_EMBEDDING: return want_embedding(val, r, m, e);
 	case FIELD_DOCUMENT: return string_or_null(val, &r->document, m, e);
@@ -401,6 +416,17 @@ put_embedding(struct buf *out, const struct record *r)
 		json_put_base64(out, r->embedding, (size_t)r->dim * 4);
 }
 
+/* As record.h has it, like the links. */
+static void
+put_length(struct buf *out, float length)
+{
+	char text[F32_ROOM];
+	uint32_t bits;
+
+	memcpy(&bits, &length, sizeof(bits));
+	buf_add(out, text, f32_format(bits, text));
+}
+
 /* Links are as record.h has them: whoever made the record saw to that. */
 static void
 put_links(struct buf *out, struct slice links)
@@ -453,6 +479,10 @@ put_field(struct buf *out, const struct record *r, unsigned field,
 	case FIELD_DELETED:
 		put_key(out, key);
 		buf_adds(out, r->deleted ? "true" : "false");
+		break;
+	case FIELD_LENGTH:
+		put_key(out, key);
+		put_length(out, r->length);
 		break;
 	case FIELD_LINKS:
 		put_key(out, key);

@@ -223,6 +223,7 @@ for name, text in LINES.items():
     seed("record", name, text.encode())
 seed("record", "links", VECTOR.replace(
     '"embedding"', '"links":[[1,18446744073709551615],[],[3]],"embedding"').encode())
+seed("record", "length", VECTOR.replace('"embedding"', '"length":0.75,"embedding"').encode())
 
 
 # ---- frame ----
@@ -235,6 +236,7 @@ BITS = {name: 1 << i for i, name in enumerate([
     "created_at", "operation", "label", "id", "level", "deleted", "embedding",
     "document", "uri", "metadata", "raw"])}
 BITS["links"] = 1 << 19
+BITS["length"] = 1 << 20
 
 
 def frame(kind, payload, flags=1):
@@ -248,12 +250,14 @@ def text_frame(kind, text):
 
 
 def record(kind, extra=0, operation=0, form=0, level=0, seq_id=0, label=0,
-           floats=None, links=None, **strings):
+           floats=None, length=None, links=None, **strings):
     has = extra
     for name in strings:
         has |= BITS[name]
     if floats is not None:
         has |= BITS["embedding"]
+    if length is not None:
+        has |= BITS["length"]
     if links is not None:
         has |= BITS["links"]
     values = [strings.get(name, b"") for name in STRINGS]
@@ -261,6 +265,8 @@ def record(kind, extra=0, operation=0, form=0, level=0, seq_id=0, label=0,
     payload += u64(seq_id) + u64(label) + u32(len(floats or []))
     payload += b"".join(u32(len(v)) for v in values)
     payload += b"".join(struct.pack("<f", v) for v in floats or [])
+    if length is not None:
+        payload += struct.pack("<f", length)
     if links is not None:
         payload += u32(len(links)) + links
     return frame(kind, payload + b"".join(values))
@@ -279,6 +285,8 @@ FRAMES = {
                      id=b"a", floats=[]),
     "links": record(17, links=u32(2) + u64(1) + u64(2**64 - 1) + u32(0),
                     id=b"a", floats=[1.0]),
+    "length": record(17, length=5.0, links=b"", id=b"a", floats=[3.0, 4.0]),
+    "length-nan": record(17, length=float("nan")),
     "links-count": record(17, links=u32(2) + u64(1)),
     "nulls": record(18, extra=BITS["document"] | BITS["uri"] | 3 << 17,
                     metadata=b"null"),

@@ -91,11 +91,13 @@ class Index:
             step = 4 + 4 * self.m
             vector = struct.unpack_from("<%df" % ((self.label_at - self.vector_at) // 4),
                                         self.data, start + self.vector_at)
+            length = None
             if space == "cosine":
                 length, = struct.unpack_from("<f", lengths, 4 * i)
                 vector = [x * length for x in vector]   # exact; rounded once by f32()
             yield {"label": self.label(i), "id": ids.get(self.label(i)), "level": n // step,
                    "deleted": bool(self.data[start + 2] & 1), "vector": f32(vector),
+                   "length": f32([length]) if length else None,
                    "links": [self.list(self.data, start)] + [
                        self.list(links, at + 4 + k * step) for k in range(n // step)]}
             at += 4 + n
@@ -110,6 +112,7 @@ def index(path, space, stream, links=None):
         assert ("links" in r) == bool(links)
         got = {"label": r["label"], "id": r.get("id"), "level": r["level"],
                "deleted": r["deleted"], "vector": f32(r["embedding"]),
+               "length": f32([r["length"]]) if "length" in r else None,
                "links": r["links"] if links else w["links"]}
         assert w == got, (w, got)
     source = begin["source"]["index"]

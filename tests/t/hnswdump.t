@@ -85,7 +85,7 @@ ok 'begin: the collection is that of chroma-walexport' [ \
     "$(jq -c '.source.collections' begin)" = "$(chroma-walexport \
     --to-seq-id=0 -c $DOCS "$D" | jq -c '.source.collections' | head -1)" ]
 ok 'records: keys' jq -es '.[1:-1] | all(keys_unsorted == ["type",
-    "collection_id","label","id","level","deleted","embedding"])' docs.jsonl
+    "collection_id","label","id","level","deleted","length","embedding"])' docs.jsonl
 run chroma-hnswdump "$D" --collection "$DOCS" --deleted=exclude -q --wait=0 -j
 same 'the defaults' out docs.jsonl
 run chroma-hnswdump "$D/chroma.sqlite3" -c $DOCS
@@ -120,8 +120,11 @@ run chroma-hnswdump "$D" -c $DOCS --limit="$n"
 same '--limit: exactly all' out docs.jsonl
 
 run chroma-hnswdump "$D" -c $DOCS --embedding=none
-ok '--embedding=none' jq -es '.[0].embedding == "none" and
-    (.[1:-1] | all(has("embedding") | not))' out
+ok '--embedding=none' jq -es '.[0].embedding == "none" and (.[1:-1] |
+    all((has("embedding") or has("length")) | not))' out
+run chroma-hnswdump "$D" -c ip-vectors
+ok 'no lengths but of cosine' jq -es 'length > 2 and
+    (.[1:-1] | all(has("length") | not))' out
 run chroma-hnswdump "$D" -c $DOCS --embedding=base64
 mv out base64.jsonl
 chroma-walfilter --embedding=array base64.jsonl >out
