@@ -57,7 +57,7 @@ chroma := db era params holders persist pickle picklewrite index elements \
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
-	index/kernelcommon
+	index/kernelcommon index/kernelx86
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
@@ -84,7 +84,7 @@ cflags.tests/bench/hnswsearch := $(fast)
 cflags.common/index/kernelportable := $(fast)
 cflags.common/index/kernelavx2 := $(fast) $(if $(x86),-mavx2)
 cflags.common/index/kernelavx512 := $(fast) $(if $(x86),-mavx512f -mavx512bw \
-	-mavx512dq -mavx512vl -mavx512vnni)
+	-mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
 cflags.common/index/kernelneon := $(fast) $(if $(arm),-march=armv8.2-a+dotprod)
 CFLAGS ?= $(opt.$(BUILD)) -g
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \

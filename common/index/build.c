@@ -15,10 +15,10 @@
 #include "index/prune.h"
 #include "index/upper.h"
 
-#define FACTOR 1.05f
-#define OVERLAP 6
+#define FACTOR 1.03f
+#define OVERLAP 7
 #define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
-#define FORCED 4
+#define FORCED 2
 #define GOOD_ENOUGH 0.8		/* of the true nearest in the lists: hnswlib's
 				 * own graphs have no more */
 #define ROUNDS_MAX 4

@@ -3,9 +3,8 @@
 #include "index/kernels.h"
 
 #ifdef __x86_64__
-#include <immintrin.h>
-
 #include "index/kernelcommon.h"
+#include "index/kernelx86.h"
 
 #define ROWS 6
 #define COLUMNS 16
@@ -25,18 +24,23 @@ pack_row(void *to, const int8_t *code, size_t len)
 static void
 pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 {
-	int16_t *p = to;
-	unsigned j;
+	unsigned j, i;
 	size_t k;
 
-	for (j = 0; j < COLUMNS; j++) {
-		const int8_t *c = code[j < n ? j : 0];
+	for (j = 0; j < COLUMNS; j += 4)
+		for (k = 0; k < len; k += 8) {
+			int16_t *p = (int16_t *)to + k * COLUMNS + 2 * j;
+			__m128i r[4];
 
-		for (k = 0; k < len; k += 2) {
-			p[k * COLUMNS + 2 * j] = c[k];
-			p[k * COLUMNS + 2 * j + 1] = c[k + 1];
+			for (i = 0; i < 4; i++)
+				r[i] = _mm_cvtepi8_epi16(_mm_loadl_epi64(
+				    (const __m128i *)(const void *)
+				    (code[j + i < n ? j + i : 0] + k)));
+			transpose4(r);
+			for (i = 0; i < 4; i++)
+				_mm_store_si128((__m128i *)(void *)(p + i * 2 *
+				    COLUMNS), r[i]);
 		}
-	}
 }
 
 static void

@@ -3,9 +3,8 @@
 #include "index/kernels.h"
 
 #ifdef __x86_64__
-#include <immintrin.h>
-
 #include "index/kernelcommon.h"
+#include "index/kernelx86.h"
 
 #define ROWS 6
 #define COLUMNS 64
@@ -25,21 +24,24 @@ pack_row(void *to, const int8_t *code, size_t len)
 static void
 pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 {
-	char *p = to;
-	unsigned j;
+	const __m128i top = _mm_set1_epi8((char)0x80);
+	unsigned j, i;
 	size_t k;
 
-	for (j = 0; j < COLUMNS; j++) {
-		const int8_t *c = code[j < n ? j : 0];
+	for (j = 0; j < COLUMNS; j += 4)
+		for (k = 0; k < len; k += 16) {
+			char *p = (char *)to + k * COLUMNS + 4 * j;
+			__m128i r[4];
 
-		for (k = 0; k < len; k += 4) {
-			uint32_t four;
-
-			memcpy(&four, c + k, 4);
-			four ^= 0x80808080;
-			memcpy(p + k * COLUMNS + 4 * j, &four, 4);
+			for (i = 0; i < 4; i++)
+				r[i] = _mm_xor_si128(_mm_load_si128(
+				    (const __m128i *)(const void *)
+				    (code[j + i < n ? j + i : 0] + k)), top);
+			transpose4(r);
+			for (i = 0; i < 4; i++)
+				_mm_store_si128((__m128i *)(void *)(p + i * 4 *
+				    COLUMNS), r[i]);
 		}
-	}
 }
 
 static void

@@ -8,30 +8,33 @@
  * which would be slow), and lanes become rows, so that the second time does
  * what the first left out.
  */
+#include <math.h>
 #include <string.h>
 
 #define LANES 16	/* divides KERNEL_ALIGN */
 
-/* Each key goes where as many are before it. */
+/* Each key goes where as many are before it.  Of equal ones only the first
+ * place is taken: the others get what stands before them. */
 static void
 sort(uint64_t *key, unsigned n)
 {
 	double as[KERNEL_SORT_MAX];
-	uint64_t to[KERNEL_SORT_MAX];
-	unsigned i, j;
+	uint64_t to[KERNEL_SORT_MAX] = { 0 };
+	unsigned padded = (n + 7) & ~7u, i, j;
 
 	memcpy(as, key, n * sizeof(*as));
+	for (i = n; i < padded; i++)
+		as[i] = HUGE_VAL;
 	for (i = 0; i < n; i++) {
 		const double own = as[i];
 		int64_t before = 0;
 
-		for (j = 0; j < i; j++)
-			before += as[j] <= own;
-		for (j = i + 1; j < n; j++)
+		for (j = 0; j < padded; j++)
 			before += as[j] < own;
 		to[before] = key[i];
 	}
-	memcpy(key, to, n * sizeof(*key));
+	for (i = 0; i < n; i++)
+		key[i] = to[i] == 0 && i > 0 ? key[i - 1] : to[i];
 }
 
 static inline size_t

@@ -195,8 +195,8 @@ force(const struct pruning *p, uint32_t node, uint64_t *key, unsigned n)
 	for (level = 1; level <= g->level[node]; level++) {
 		const uint32_t *link = graph_links(g, node, level, &count);
 
-		for (i = added = 0; i < *count && added < p->forced &&
-		    added < most; i++) {
+		for (i = *count, added = 0; i-- > 0 && added < p->forced &&
+		    added < most;) {
 			if (among(key, n, link[i]))
 				continue;
 			added++;
