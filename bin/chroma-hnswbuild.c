@@ -324,6 +324,10 @@ take(struct job *j, const struct record *r, uint64_t row, struct err *e)
 		if (!all_finite(r))
 			return drop(j, r, row, e);
 	}
+	/* json.h: text may have half a surrogate pair */
+	if (r->has & FIELD_ID && !utf8_valid(r->id.p, r->id.len))
+		return err_data(e, "an id with half of a surrogate pair: no "
+		    "Chroma loads it");
 	return intake_take(&j->in, r, e);
 }
 
@@ -470,7 +474,7 @@ read_all(struct job *j, char *const path[], struct err *e)
 	if (cf->ids && in_open(&j->ids.in, cf->ids, e) < 0)
 		return -1;
 	j->ids.open = cf->ids;
-	for (i = 0; i == 0 || path[i]; i++)
+	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		if ((cf->matrix ? read_matrix(j, path[i], e) :
 		    read_stream(j, path[i], e)) < 0)
 			return -1;
@@ -610,17 +614,22 @@ build_it(struct job *j, struct err *e)
 	    .m = (unsigned)w->m,
 	    .ef_construction = (unsigned)w->ef_construction,
 	    .threads = cf->threads, .seed = cf->seed };
+	const uint8_t none = 0;
 	uint32_t i;
 
 	progress_start(cf->progress, "the index", 0);
 	if (intake_finish(&j->in, &j->v, &j->number, e) < 0)
 		return -1;
+	if (j->v.n == 0) {
+		j->b = (struct build_result){ .found = 1 };
+		return graph_init(&j->b.graph, 0, p.m, &none, e);
+	}
 	j->label = malloc(((size_t)j->v.n + 1) * sizeof(*j->label));
 	if (!j->label)
 		return err_nomem(e);
 	for (i = 0; i < j->v.n; i++)
 		j->label[i] = i + 1;
-	if (w->space == SPACE_COSINE && j->v.n > 0) {
+	if (w->space == SPACE_COSINE) {
 		j->unit = codes_alloc(j->v.n, j->v.dim * sizeof(float));
 		j->length = malloc(j->v.n * sizeof(float));
 		if (!j->unit || !j->length)
@@ -795,7 +804,7 @@ check(const struct config *cf, char *const path[])
 		prog_usage("%s: whose vectors are these? --ids=FILE", form);
 	if (cf->matrix && cf->collection)
 		opt_conflict(form, "--collection");
-	for (i = 0; i == 0 || path[i]; i++)
+	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		in += is_stdin(path[i]);
 	if (in + (cf->ids && is_stdin(cf->ids)) > 1)
 		prog_usage("standard input can be read once");
