@@ -124,8 +124,8 @@ ok 'walfilter -o: the receipt' fault write -o to/new all.jsonl \
 # a directory, too
 rm -rf to
 mkdir to
-python3 -B "$T_DIR/t/hnswbuild.py" vectors 600 8 1 copies >vectors
-run chroma-hnswbuild -q --threads=1 --space=cosine -o to/new vectors
+python3 -B "$T_DIR/t/hnswbuild.py" vectors 600 8 1 copies >elements
+run chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
 status_is 'hnswbuild: status' 0
 cat to/new/* >index
 for op in open read alloc write sync name dir stat; do
@@ -133,10 +133,10 @@ for op in open read alloc write sync name dir stat; do
 	[ $op != write ] || e=$ENOSPC
 	[ $op != open ] || e=$EMFILE
 	ok "hnswbuild: $op" fault $op -e $e -d to/new index \
-	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new vectors
+	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
 done
 ok 'hnswbuild: the receipt' fault write -d to/new index \
-    chroma-hnswbuild --threads=1 --space=cosine -o to/new vectors
+    chroma-hnswbuild --threads=1 --space=cosine -o to/new elements
 
 # ---- short and interrupted calls ----
 
@@ -161,7 +161,7 @@ for op in short eintr; do
 	    --redact=names,ids,documents --key-file=key all.jsonl
 	rm -rf to/new
 	run env FAULTIO_OP=$op LD_PRELOAD="$BUILD_DIR/tests/tools/faultio.so" \
-	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new vectors
+	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
 	cat to/new/* >out
 	same "$op: hnswbuild" out index
 	through $op where.jsonl chroma-walfilter -v --ids-from=ids \
