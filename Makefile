@@ -53,7 +53,7 @@ index  := kernel kernelportable kernelavx2 kernelavx512 kernelneon vectors \
 	measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick only
+	pages rewrite reclaim purge pick only oldgraph
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \

@@ -324,6 +324,10 @@ take(struct job *j, const struct record *r, uint64_t row, struct err *e)
 		if (!all_finite(r))
 			return drop(j, r, row, e);
 	}
+	/* json.h: text may have half a surrogate pair */
+	if (r->has & FIELD_ID && !utf8_valid(r->id.p, r->id.len))
+		return err_data(e, "an id with half of a surrogate pair: no "
+		    "Chroma loads it");
 	return intake_take(&j->in, r, e);
 }
 
@@ -470,7 +474,7 @@ read_all(struct job *j, char *const path[], struct err *e)
 	if (cf->ids && in_open(&j->ids.in, cf->ids, e) < 0)
 		return -1;
 	j->ids.open = cf->ids;
-	for (i = 0; i == 0 || path[i]; i++)
+	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		if ((cf->matrix ? read_matrix(j, path[i], e) :
 		    read_stream(j, path[i], e)) < 0)
 			return -1;
@@ -761,7 +765,7 @@ check(const struct config *cf, char *const path[])
 		prog_usage("%s: whose vectors are these? --ids=FILE", form);
 	if (cf->matrix && cf->collection)
 		opt_conflict(form, "--collection");
-	for (i = 0; i == 0 || path[i]; i++)
+	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		in += is_stdin(path[i]);
 	if (in + (cf->ids && is_stdin(cf->ids)) > 1)
 		prog_usage("standard input can be read once");

@@ -10,6 +10,7 @@ hnswdump.py same DB FILE SPACE DUMP  chroma-hnswdump gave the same bits, of all 
 import base64
 import json
 import logging
+import math
 import os
 import random
 import sqlite3
@@ -95,6 +96,15 @@ def same(db, path, space, dump):
         assert len(a) == len(b) and all(
             struct.pack("<f", x) == struct.pack("<f", y) or (x != x and y != y)
             for x, y in zip(a, b)), (r["id"], a, b)
+        if space == "cosine":
+            norm = math.sqrt(math.fsum(x * x for x in b))
+            length = r.get("length")
+            assert length is None or length > 0, (r["id"], length)
+            # beyond these ends float32 has no square of a component
+            if 1e-15 < norm < 1e18:
+                assert abs(length / norm - 1) < 1e-5, (r["id"], length, norm)
+        else:
+            assert "length" not in r, r["id"]
         n += 1
         finite += v == w
     missing = set(want) - got - pending
