@@ -17,7 +17,7 @@ told() {
 
 # rebuild DIR SPACE FLAG NEW
 rebuild() {
-	{ chroma-hnswdump -q $3 "$1" -c "of-$2" || echo broken; } |
+	{ chroma-hnswdump -q "$3" "$1" -c "of-$2" || echo broken; } |
 	    chroma-hnswbuild -q -o "$4"
 }
 
@@ -56,7 +56,7 @@ for version in 0.4.24 0.5.23 0.6.3 1.0.20 1.5.9; do
 	cp -a old/db new/db
 	[ $((seed % 2)) -eq 0 ] && flag=-b || flag=-j
 	for space in l2 ip cosine; do
-		ok "$version, $space: rebuilt" rebuild old/db $space $flag built
+		ok "$version, $space: rebuilt" rebuild old/db $space "$flag" built
 		ok "$version, $space: put in place" python3 -B "$py" put \
 		    new/db of-$space built
 		ok "$version, $space: which chroma-hnswdump takes" \
