@@ -6,6 +6,8 @@
 #   make check           all tests but those that need a real Chroma, in TAP
 #   make check-chroma    the tests that need real Chromas (installed by pip into
 #                        build/venv, VENVS=DIR to use others)
+#   make check-cross     the index builder on ARM, if a cross compiler and QEMU
+#                        are there
 #   make check-all       check in release, asan and tsan, and check-chroma
 #   make lint            headers, layers, symbols, shell, manual pages
 #   make analyze         gcc -fanalyzer, cppcheck, clang-tidy; silent when good
@@ -133,8 +135,8 @@ benches := $(BENCH:%=$b/tests/bench/%)
 fuzzers := $(FUZZ:%=build/fuzz/%)
 T ?= $(sort $(wildcard tests/t/*.t))
 
-.PHONY: all demo check check-chroma check-all lint lint-headers lint-layers \
-	lint-symbols analyze fuzz bench install uninstall check-install dist \
+.PHONY: all demo check check-chroma check-cross check-all lint lint-headers \
+	lint-layers lint-symbols analyze fuzz bench install uninstall check-install dist \
 	clean deps help unidata FORCE
 .DELETE_ON_ERROR:
 
@@ -210,6 +212,9 @@ check-chroma:
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t
+
+check-cross: $b/tests/bench/bench_hnsw $b/tests/bench/hnswdata
+	$(Q)BUILD_DIR='$(CURDIR)/$b' MAKE='$(MAKE)' bash tests/cross.sh
 
 check-all:
 	$(MAKE) BUILD=release check

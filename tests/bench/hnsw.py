@@ -16,7 +16,8 @@ reading of the vectors.
 Recall@10 is measured against exact distances in float64; what is as near as the tenth counts.  Both
 indexes are searched by hnswsearch, which is checked against hnswlib's own answers, and counts distances.
 The table has, for ef 10, 50, 100 and 200: the recall of both; the difference in points; and the
-difference at equal work: our recall, interpolated, at the number of distances that hnswlib computed.
+difference at equal work: our recall, interpolated, at the number of distances that hnswlib computed
+("by links": at as many links read, which is how hnswlib itself counts).
 
 Run it with the Python of VENVS/hnswlib-native, or any that has numpy.
 """
@@ -77,9 +78,8 @@ class Data:
                     return
         except OSError:
             pass
-        for name in os.listdir(self.folder):
-            if os.path.isfile(self.path(name)):
-                os.remove(self.path(name))
+        shutil.rmtree(self.folder)
+        os.makedirs(self.folder)
         subprocess.run(command, check=True)
         with open(self.path("made-by"), "w", encoding="utf-8") as f:
             f.write(" ".join(command))
@@ -144,11 +144,12 @@ def cost(usage):
     return usage.ru_utime + usage.ru_stime
 
 
-def build_ours(args, data, out):
+def build_ours(args, data, out, kernel=None):
     command = [args.tool("bench_hnsw"), data.base, str(data.dim), data.space, out, str(args.M),
                str(args.efc), str(args.threads)] + args.ours
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                               env=dict(os.environ, CHROMAUTILS_KERNEL=kernel) if kernel else None)
     said = process.stdout.read().strip()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
@@ -229,7 +230,7 @@ def search(args, data, folder):
     result = {}
     for ef, found, line in zip(EFS, labels, done.stderr.decode().splitlines()):
         result[ef] = (data.hits(found),) + tuple(float(x) for x in line.split()[1:])
-    return result, {ef: found for ef, found in zip(EFS, labels)}
+    return result, dict(zip(EFS, labels))
 
 
 def check(args, data, folder, labels):
@@ -262,68 +263,102 @@ def at_work(result, work, column):
 
 # ---- the report ----
 
-def report(args, data, runs, ours, theirs, graphs, agreed):
-    def line(text):
-        print(text, flush=True)
+def line(text):
+    print(text, flush=True)
 
+
+def report(args, data, runs, ours, theirs, graphs):
+    """To standard output; what goes into the tables is returned."""
     line("## %s %d x %d %s, M %d, ef_construction %d, %d threads, %d rounds" % (
         data.title, data.count, data.dim, data.space, args.M, args.efc, args.threads, args.rounds))
     median = {who: [statistics.median(x[i] for x in costs) for i in (0, 1, 2)]
               for who, costs in runs.items()}
-    for who in runs:
-        line("%-8s cpu %8.2f s (%.2f-%.2f)  wall %7.2f s  peak %5.0f MiB%s" % (
-            who, median[who][0], min(x[0] for x in runs[who]), max(x[0] for x in runs[who]), median[who][1],
-            median[who][2], "" if who == "ours" else "  ratio cpu %.2f wall %.2f" % (
-                median[who][0] / median["ours"][0], median[who][1] / median["ours"][1])))
+    for who, costs in runs.items():
+        line("%-12s cpu %8.2f s (%.2f-%.2f)  wall %7.2f s  peak %5.0f MiB%s" % (
+            who, median[who][0], min(x[0] for x in costs), max(x[0] for x in costs), median[who][1],
+            median[who][2], "" if costs[-1][3] else "  ratio cpu %.2f wall %.2f" % tuple(
+                median[who][i] / median["ours"][i] for i in (0, 1))))
     line("ours: %s" % runs["ours"][-1][3])
-    for who, (count, levels, degree, lost) in graphs.items():
+    for who, (count, levels, degree, lost, agreed) in graphs:
         line("%-8s elements %s, levels %s, links %s, unreachable %s, answers as hnswlib's %.4f" % (
-            who, count, levels, degree, lost, agreed[who]))
+            who, count, levels, degree, lost, agreed))
     line("%5s %8s %8s %15s %9s %9s %9s %9s" % ("ef", "ours", "hnswlib", "points", "distances",
                                                "hnswlib's", "at equal", "by links"))
-    worst = math.inf
+    shown = []
     for ef in SHOWN:
         a, b = ours[ef], theirs[ef]
         delta = (a[0] - b[0]) / K * 100
         equal = [100 * (at_work(ours, b[i], i) - b[0].mean() / K) for i in (1, 2)]
-        worst = min(worst, delta.mean(), equal[0])
-        line("%5d %8.4f %8.4f %+7.2f +-%5.2f %9.0f %9.0f %+9.2f %+9.2f" % (
-            ef, a[0].mean() / K, b[0].mean() / K, delta.mean(), delta.std() / math.sqrt(len(delta)),
-            a[1], b[1], equal[0], equal[1]))
-    line("lowest: %+.2f points\n" % worst)
+        shown.append([ef, a[0].mean() / K, b[0].mean() / K, delta.mean(),
+                      delta.std() / math.sqrt(len(delta)), a[1], b[1]] + equal)
+        line("%5d %8.4f %8.4f %+7.2f +-%5.2f %9.0f %9.0f %+9.2f %+9.2f" % tuple(shown[-1]))
+    line("lowest: %+.2f points, at equal work %+.2f, by links %+.2f\n" % tuple(
+        min(row[i] for row in shown) for i in (3, 7, 8)))
+    return {"set": data.name, "count": data.count, "dim": data.dim, "space": data.space, "cost": median,
+            "unreachable": [int(g[3]) for _, g in graphs], "links": [float(g[2]) for _, g in graphs],
+            "ef": shown}
+
+
+def tables(rows, out):
+    """The tables of docs/BENCH.md."""
+    who = [w for w in rows[0]["cost"] if w != "ours"]
+    out.write("| data | ours, CPU (wall), peak | %s |\n|---|---|%s\n" % (" | ".join(who), "---|" * len(who)))
+    for r in rows:
+        ours = r["cost"]["ours"]
+        cells = ["%s %d x %d %s" % (r["set"], r["count"], r["dim"], r["space"]),
+                 "%.2f s (%.2f s), %.0f MiB" % tuple(ours)]
+        for w in who:
+            c = r["cost"].get(w)
+            cells.append("-" if not c else "%.2f s (%.2f s): %.1fx" % (c[0], c[1], c[0] / ours[0]))
+        out.write("| %s |\n" % " | ".join(cells))
+    out.write("\n| data | %s | links | unreachable |\n|---|%s---|---|\n" % (
+        " | ".join("ef %d" % ef for ef in SHOWN), "---|" * len(SHOWN)))
+    for r in rows:
+        cells = ["%.4f / %.4f, %+.2f (%+.2f)" % (e[1], e[2], e[3], e[7]) for e in r["ef"]]
+        out.write("| %s | %s | %s | %s |\n" % (r["set"], " | ".join(cells), " / ".join(
+            "%.1f" % x for x in r["links"]), " / ".join("%d" % x for x in r["unreachable"])))
+
+
+def measure(args, data):
+    """All in turns: what each run cost, and hnswlib's indexes, one of each round."""
+    peers = {who: venv for who, venv in {"native": "hnswlib-native", "shipped": "0.6.3"}.items()
+             if who in args.peers and os.path.exists(python(args, venv))}
+    prefix, runs = "theirs-%d-%d-" % (args.M, args.efc), {"ours": []}
+    kept = sorted(data.path(name) for name in os.listdir(data.folder) if name.startswith(prefix))
+    again = args.rounds > 0 or not kept
+    if again:
+        for path in kept:
+            shutil.rmtree(path)
+        kept = [data.path(prefix + str(i)) for i in range(max(args.rounds, 1))]
+    for i in range(max(args.rounds, 1)):
+        runs["ours"].append(build_ours(args, data, "-"))
+        for kernel in args.kernels:
+            runs.setdefault("ours, " + kernel, []).append(build_ours(args, data, "-", kernel))
+        for who, venv in peers.items() if again else ():
+            keep = who == next(iter(peers))
+            runs.setdefault(who, []).append(
+                build_theirs(args, venv, data, data.path("saved") if keep else "-"))
+            if keep:
+                split(data.path("saved"), kept[i])
+    return runs, kept
 
 
 def compare(args, name):
     data = Data(args, name)
-    peers = {"native": "hnswlib-native", "shipped": "0.6.3"}
-    peers = {who: venv for who, venv in peers.items()
-             if who in args.peers and os.path.exists(python(args, venv))}
-    folder = {"ours": data.path("ours")}
-    shutil.rmtree(folder["ours"], ignore_errors=True)
-    runs = {who: [] for who in ["ours"] + list(peers)}
-    first = next(iter(peers), None)
-    folder["hnswlib"] = data.path("theirs-%d-%d" % (args.M, args.efc))
-    fresh = args.rounds > 0 or not os.path.exists(folder["hnswlib"])
-    for i in range(max(args.rounds, 1)):
-        last = i == max(args.rounds, 1) - 1
-        runs["ours"].append(build_ours(args, data, "-"))
-        for who, venv in peers.items():
-            if fresh:
-                keep = last and who == first
-                runs[who].append(build_theirs(args, venv, data, data.path("saved") if keep else "-"))
-    if fresh:
-        split(data.path("saved"), folder["hnswlib"])
-    build_ours(args, data, folder["ours"])
-    ours, theirs, graphs, agreed = None, None, {}, {}
-    for who, path in folder.items():
+    runs, kept = measure(args, data)
+    own = data.path("ours")
+    shutil.rmtree(own, ignore_errors=True)
+    build_ours(args, data, own)
+    graphs, found = [], []
+    for path in [own] + kept:
         result, labels = search(args, data, path)
-        graphs[who] = describe(args, path)
-        agreed[who] = check(args, data, path, labels) if args.check else float("nan")
-        if who == "ours":
-            ours = result
-        else:
-            theirs = result
-    report(args, data, {who: x for who, x in runs.items() if x}, ours, theirs, graphs, agreed)
+        agreed = check(args, data, path, labels) if args.check and len(found) < 2 else float("nan")
+        if len(found) < 2:
+            graphs.append(("hnswlib" if found else "ours", describe(args, path) + [agreed]))
+        found.append(result)
+    # hnswlib's indexes differ, as its threads meet: the mean of all of them
+    theirs = {ef: tuple(np.mean([r[ef][i] for r in found[1:]], axis=0) for i in range(4)) for ef in EFS}
+    return report(args, data, runs, found[0], theirs, graphs)
 
 
 def main():
@@ -340,6 +375,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mini", help="a .npy of real embeddings")
     parser.add_argument("--peers", default="native,shipped", type=lambda x: x.split(","))
+    parser.add_argument("--kernels", default=[], type=lambda x: x.split(","),
+                        help="also time ours with these (avx2,portable)")
+    parser.add_argument("--tables", metavar="FILE", help="write the tables of docs/BENCH.md to FILE")
     parser.add_argument("--no-check", dest="check", action="store_false")
     parser.add_argument("--ours", default=[], type=str.split, help="more arguments for bench_hnsw")
     parser.add_argument("--work", default=os.path.join(os.environ.get("TMPDIR", "/tmp"), "chroma-hnsw"))
@@ -347,8 +385,10 @@ def main():
     args = parser.parse_args()
     args.venvs = os.environ["VENVS"]
     args.tool = lambda name: os.path.join(os.environ["BUILD_DIR"], "tests", "bench", name)
-    for name in args.sets or (["mini"] if args.mini else []) + list(SETS):
-        compare(args, name)
+    rows = [compare(args, name) for name in args.sets or (["mini"] if args.mini else []) + list(SETS)]
+    if args.tables:
+        with open(args.tables, "w", encoding="utf-8") as f:
+            tables(rows, f)
 
 
 if __name__ == "__main__":
