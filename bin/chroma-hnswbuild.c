@@ -24,6 +24,7 @@
 #include "base/utf8.h"
 #include "base/workers.h"
 #include "chroma/index.h"
+#include "chroma/oldgraph.h"
 #include "chroma/only.h"
 #include "chroma/params.h"
 #include "chroma/picklewrite.h"
@@ -59,7 +60,7 @@ struct wish {
 };
 
 struct config {
-	const char *output, *tmpdir, *collection, *ids, *drop;
+	const char *output, *tmpdir, *collection, *ids, *drop, *old;
 	struct wish wish;		/* the options */
 	bool matrix;
 	enum matrix_form form;
@@ -118,6 +119,7 @@ static const char usage_text[] =
 "      --ids=FILE         with --npy or --fvecs: their ids, a JSON string a line\n"
 "      --max-memory=SIZE  refuse what takes more (500MiB, 2GiB)\n"
 "      --npy              the files are .npy\n"
+"      --old=INDEXDIR     take candidates from this older index\n"
 "  -o, --output=DIR       write the index to DIR, which does not exist\n"
 "      --progress         show progress even where it is not a terminal\n"
 "  -q, --quiet            no receipt, no progress\n"
@@ -139,6 +141,7 @@ static const struct option longopts[] = {
 	{ "ids",	 required_argument,	NULL, OPT_IDS },
 	{ "max-memory",	 required_argument,	NULL, OPT_MAX_MEMORY },
 	{ "npy",	 no_argument,		NULL, OPT_NPY },
+	{ "old",	 required_argument,	NULL, OPT_OLD },
 	{ "output",	 required_argument,	NULL, 'o' },
 	{ "progress",	 no_argument,		NULL, OPT_PROGRESS },
 	{ "quiet",	 no_argument,		NULL, 'q' },
@@ -573,6 +576,47 @@ check_room(const struct job *j, struct err *e)
 
 /* ---- building ---- */
 
+/* Vectors by the number of their id. */
+struct finding {
+	struct intake *in;
+	uint32_t *vector;
+};
+
+static uint32_t
+find_vector(void *arg, struct slice id)
+{
+	const struct finding *f = arg;
+	uint32_t number = intake_find(f->in, id);
+
+	return number == UINT32_MAX ? number : f->vector[number];
+}
+
+/* Who was linked to whom, as the streams and --old say. */
+static int
+take_hints(struct job *j, struct err *e)
+{
+	struct finding f = { &j->in, NULL };
+	struct err fault;
+	uint32_t i;
+	int r;
+
+	if (intake_hints(&j->in, j->number, j->v.n, &j->hints, e) < 0)
+		return -1;
+	if (!j->cf->old)
+		return 0;
+	f.vector = malloc(((size_t)j->in.ids + 1) * sizeof(*f.vector));
+	if (!f.vector)
+		return err_nomem(e);
+	for (i = 0; i < j->v.n; i++)
+		f.vector[j->number[i]] = i;
+	r = oldgraph_read(j->cf->old, find_vector, &f, &j->hints, &fault, e);
+	if (r == 0 && fault.status)
+		prog_warn("%s: %s; what can be read of it is used",
+		    err_tail(j->cf->old), fault.msg);
+	free(f.vector);
+	return r;
+}
+
 static int
 build_it(struct job *j, struct err *e)
 {
@@ -593,7 +637,7 @@ build_it(struct job *j, struct err *e)
 		return err_nomem(e);
 	for (i = 0; i < j->v.n; i++)
 		j->label[i] = i + 1;
-	if (intake_hints(&j->in, j->number, j->v.n, &j->hints, e) < 0)
+	if (take_hints(j, e) < 0)
 		return -1;
 	if (w->space == SPACE_COSINE &&
 	    vectors_make_unit(&j->v, cf->threads, e) < 0)
@@ -819,6 +863,7 @@ take_option(struct config *cf, int ch, char *const argv[])
 	case OPT_FVECS: take_matrix(cf, MATRIX_FVECS); break;
 	case OPT_IDS: cf->ids = optarg; break;
 	case OPT_NPY: take_matrix(cf, MATRIX_NPY); break;
+	case OPT_OLD: cf->old = optarg; break;
 	case OPT_PROGRESS: cf->progress = PROGRESS_FORCED; break;
 	case OPT_SPACE:
 		cf->wish.space = space_of(optarg);

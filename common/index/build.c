@@ -338,8 +338,6 @@ build_memory(uint32_t n, size_t dim, unsigned m)
 	size_t code = (dim + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN +
 	    sizeof(struct kernel_terms);
 	size_t list = NEAR_KEPT * 8 + 2, links = 8 * (size_t)m + 20;
-	size_t reordering = 2 * code + 100;
-	size_t pruning = code + list + links + PRUNE_MEMORY;
 
-	return (uint64_t)n * (reordering > pruning ? reordering : pruning);
+	return (uint64_t)n * (code + list + links + PRUNE_MEMORY);
 }

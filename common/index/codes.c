@@ -45,7 +45,7 @@ sum_part(size_t part, unsigned worker, void *arg)
 
 		if (!m->c->ip && i / PARTS % SAMPLE_STEP != 0)
 			continue;
-		vectors_load(m->v, m->which[i], x);
+		vectors_load_near(m->v, m->which[i], x);
 		for (j = 0; j < dim; j++) {
 			sum[j] += x[j];
 			squared += x[j] * x[j];
@@ -63,7 +63,7 @@ make_one(size_t i, unsigned worker, void *arg)
 	float *x = m->room + (size_t)worker * 2 * c->len;
 	size_t dim = m->v->dim, j;
 
-	vectors_load(m->v, m->which[i], x);
+	vectors_load_near(m->v, m->which[i], x);
 	for (j = 0; j < dim; j++)
 		x[j] -= m->mean[j];
 	memset(x + dim, 0, (c->len - dim) * sizeof(*x));
@@ -129,39 +129,37 @@ codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
 
 /* ---- another order ---- */
 
-struct permuting {
-	const struct codes *from;
-	struct codes *to;
-	const uint32_t *order;
-};
-
-static void
-move_one(size_t i, unsigned worker, void *arg)
-{
-	struct permuting *p = arg;
-	uint32_t was = p->order[i];
-
-	(void)worker;
-	memcpy(p->to->code + i * p->to->len, codes_at(p->from, was),
-	    p->to->len);
-	p->to->terms[i] = p->from->terms[was];
-}
-
+/* In place: each row goes where it belongs, and makes room for the next. */
 int
 codes_permute(struct codes *c, const uint32_t *order, struct err *e)
 {
-	struct codes to = *c;
-	struct permuting p = { c, &to, order };
+	uint8_t *moved = calloc((size_t)c->n + 1, 1);
+	int8_t *row = malloc(c->len + 1);
+	struct kernel_terms terms;
+	uint32_t first, i;
 
-	to.code = large_alloc(c->n, c->len);
-	to.terms = large_alloc(c->n, sizeof(*c->terms));
-	if (!to.code || !to.terms) {
-		codes_release(&to);
+	if (!moved || !row) {
+		free(moved);
+		free(row);
 		return err_nomem(e);
 	}
-	workers_run(c->threads, c->n, 512, move_one, &p);
-	codes_release(c);
-	*c = to;
+	for (first = 0; first < c->n; first++) {
+		if (moved[first])
+			continue;
+		memcpy(row, codes_at(c, first), c->len);
+		terms = c->terms[first];
+		for (i = first; order[i] != first; i = order[i]) {
+			memcpy(c->code + (size_t)i * c->len,
+			    codes_at(c, order[i]), c->len);
+			c->terms[i] = c->terms[order[i]];
+			moved[i] = 1;
+		}
+		memcpy(c->code + (size_t)i * c->len, row, c->len);
+		c->terms[i] = terms;
+		moved[i] = 1;
+	}
+	free(moved);
+	free(row);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ hash_one(size_t i, unsigned worker, void *arg)
 	uint64_t a = h->v->dim, b = 1, x;
 	size_t n = h->v->dim * 4, k;
 
-	vectors_load(h->v, (uint32_t)i, own);
+	vectors_load_near(h->v, (uint32_t)i, own);
 	for (k = 0; k + 16 <= n; k += 16) {
 		memcpy(&x, p + k, 8);
 		a = (a ^ x) * 0x9e3779b97f4a7c15;
@@ -78,8 +78,8 @@ sort_prints(struct fingerprint *print, struct fingerprint *other, uint32_t n)
 static bool
 same(const struct hashing *h, uint32_t x, uint32_t y)
 {
-	vectors_load(h->v, x, h->room);
-	vectors_load(h->v, y, h->room + h->v->dim);
+	vectors_load_near(h->v, x, h->room);
+	vectors_load_near(h->v, y, h->room + h->v->dim);
 	return memcmp(h->room, h->room + h->v->dim, h->v->dim * 4) == 0;
 }
 

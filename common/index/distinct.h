@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distinct.h - which vectors are the same, to the bit, as the index stores
- * them.
+/* distinct.h - which vectors are the same, to the bit: as they were given, in a
+ * cosine index divided by their lengths.
  *
  * Memory, while it looks: 36 bytes a vector.
  */

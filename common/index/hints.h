@@ -28,7 +28,7 @@ struct hints {
 /* None, for n vectors.  0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int hints_init(struct hints *h, uint32_t n, struct err *e);
 
-/* The links of a vector, to other vectors; once each.  0, or -1 with *e set:
+/* The links of a vector, to other vectors, in place of those it has.  0, or -1 with *e set:
  * no memory. */
 ATTR_NODISCARD int hints_add(struct hints *h, uint32_t from,
     const uint32_t *to, size_t n, struct err *e);

@@ -98,6 +98,23 @@ vectors_load(const struct vectors *v, uint32_t i, float *to)
 }
 
 void
+vectors_load_near(const struct vectors *v, uint32_t i, float *to)
+{
+	const uint8_t *p = vectors_given(v, i);
+	float scale = 1;
+	size_t j;
+
+	if (v->length && v->length[i] > 0)
+		scale = 1 / v->length[i];
+	if (isinf(scale)) {
+		vectors_load(v, i, to);
+		return;
+	}
+	for (j = 0; j < v->dim; j++)
+		to[j] = le_f32(p + 4 * j) * scale;
+}
+
+void
 vectors_release(struct vectors *v)
 {
 	free(v->length);

@@ -48,6 +48,9 @@ ATTR_NODISCARD int vectors_make_unit(struct vectors *v, unsigned threads,
 /* A vector as the index stores it; dim numbers. */
 void vectors_load(const struct vectors *v, uint32_t i, float *to);
 
+/* The same, but for the last bits: cheaper. */
+void vectors_load_near(const struct vectors *v, uint32_t i, float *to);
+
 void vectors_release(struct vectors *v);
 
 #endif
