@@ -141,14 +141,6 @@ one_leaf(size_t i, unsigned worker, void *arg)
 }
 
 static int
-larger_first(const void *a, const void *b)
-{
-	const struct cluster_set *x = a, *y = b;
-
-	return x->n > y->n ? -1 : x->n < y->n;
-}
-
-static int
 run_leaves(struct building *x, struct clusters *s, struct err *e)
 {
 	unsigned threads = x->c.threads, i;
@@ -157,10 +149,8 @@ run_leaves(struct building *x, struct clusters *s, struct err *e)
 
 	for (i = 0; i < threads && r == 0; i++)
 		r = leaf_room_init(&w.room[i], &x->c, e);
-	if (r == 0 && s->n > 0) {
-		qsort(s->set, s->n, sizeof(*s->set), larger_first);
-		workers_run(threads, s->n, 1, one_leaf, &w);
-	}
+	if (r == 0)
+		workers_run(threads, s->n, 4, one_leaf, &w);
 	for (i = 0; w.room && i < threads; i++)
 		leaf_room_release(&w.room[i]);
 	free(w.room);

@@ -236,6 +236,7 @@ struct dividing {
 	struct clusters *s;
 	const struct codes *c;
 	struct cluster_set *top;
+	uint32_t *rank;			/* of each leader */
 	uint64_t seed;
 	pthread_mutex_t lock;
 	bool failed;
@@ -285,7 +286,7 @@ cut(struct dividing *d, struct cluster_set set)
 	uint32_t at, some;
 
 	for (at = 0; at < set.n; at += some) {
-		struct cluster_set part = { 0 };
+		struct cluster_set part = { .rank = set.rank };
 
 		some = set.n - at < CLUSTER_LEAF ? set.n - at : CLUSTER_LEAF;
 		part.node = malloc(some * sizeof(*part.node));
@@ -324,8 +325,10 @@ descend(struct dividing *d, struct cluster_set set, int depth)
 		fail(d);
 		return;
 	}
-	for (i = 0; i < leaders; i++)
+	for (i = 0; i < leaders; i++) {
+		sub[i].rank = set.rank;
 		descend(d, sub[i], depth + 1);
+	}
 	free(sub);
 }
 
@@ -335,7 +338,45 @@ descend_one(size_t i, unsigned worker, void *arg)
 	struct dividing *d = arg;
 
 	(void)worker;
+	d->top[i].rank = d->rank[i];
 	descend(d, d->top[i], 1);
+}
+
+/* Number leaders anew, so that those near one another have numbers near one
+ * another: rank[], by the nearest of a few of them. */
+static int
+rank_leaders(const struct codes *c, const uint32_t *all, uint32_t leaders,
+    uint64_t seed, uint32_t *rank)
+{
+	uint32_t *leader = malloc(leaders * sizeof(*leader));
+	uint32_t *group = malloc(leaders * sizeof(*group));
+	uint32_t groups = 1, g, i, next = 0;
+	struct cluster_set *set = NULL;
+
+	while (groups * groups < leaders)
+		groups++;
+	if (leader && group) {
+		draw(all, c->n, leader, leaders, seed);
+		set = divide(c, leader, leaders, groups, 1, seed, c->threads,
+		    group);
+	}
+	for (g = 0; set && g < groups; g++)
+		for (i = 0; i < leaders; i++)
+			if (group[i] == g)
+				rank[i] = next++;
+	if (set)
+		free_sets(set, groups);
+	free(leader);
+	free(group);
+	return set ? 0 : -1;
+}
+
+static int
+by_rank(const void *a, const void *b)
+{
+	const struct cluster_set *x = a, *y = b;
+
+	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
 int
@@ -346,6 +387,7 @@ clusters_make(struct clusters *s, const struct codes *c, unsigned overlap,
 	    .lock = PTHREAD_MUTEX_INITIALIZER };
 	uint32_t *all = malloc(((size_t)c->n + 1) * sizeof(*all)), i;
 	uint64_t leaders = (uint64_t)c->n * overlap / CLUSTER_LEAF;
+	int r;
 
 	*s = (struct clusters){ 0 };
 	s->primary = calloc((size_t)c->n + 1, sizeof(*s->primary));
@@ -357,19 +399,26 @@ clusters_make(struct clusters *s, const struct codes *c, unsigned overlap,
 		all[i] = i;
 	if (c->n <= TOO_LARGE) {
 		s->leaders = 1;
-		keep(&d, (struct cluster_set){ all, c->n });
+		keep(&d, (struct cluster_set){ all, c->n, 0 });
 		return d.failed ? err_nomem(e) : 0;
 	}
 	s->leaders = leaders < 2 ? 2 : leaders > LEADERS_MAX ? LEADERS_MAX :
 	    (uint32_t)leaders;
-	d.top = divide(c, all, c->n, s->leaders, overlap, seed, c->threads,
-	    s->primary);
+	d.rank = malloc(s->leaders * sizeof(*d.rank));
+	if (d.rank && rank_leaders(c, all, s->leaders, seed, d.rank) == 0)
+		d.top = divide(c, all, c->n, s->leaders, overlap, seed,
+		    c->threads, s->primary);
 	free(all);
-	if (!d.top)
-		return err_nomem(e);
-	workers_run(c->threads, s->leaders, 1, descend_one, &d);
+	if (d.top) {
+		for (i = 0; i < c->n; i++)
+			s->primary[i] = d.rank[s->primary[i]];
+		workers_run(c->threads, s->leaders, 1, descend_one, &d);
+		qsort(s->set, s->n, sizeof(*s->set), by_rank);
+	}
+	free(d.rank);
+	r = !d.top || d.failed ? err_nomem(e) : 0;
 	free(d.top);
-	return d.failed ? err_nomem(e) : 0;
+	return r;
 }
 
 uint32_t *

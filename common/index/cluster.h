@@ -19,14 +19,16 @@
 struct cluster_set {
 	uint32_t *node;			/* owned */
 	uint32_t n;
+	uint32_t rank;			/* of its leader; those of neighbours
+					 * are near one another */
 };
 
 struct clusters {
 	struct cluster_set *set;	/* owned; sets of 2 nodes or more, at
-					 * most LEAF_MAX */
+					 * most LEAF_MAX; by rank */
 	size_t n, room;
 	uint32_t leaders;
-	uint32_t *primary;		/* owned; of each node, the number of
+	uint32_t *primary;		/* owned; of each node, the rank of
 					 * its nearest leader */
 };
 
