@@ -15,9 +15,12 @@
 #include "index/prune.h"
 #include "index/upper.h"
 
-#define FACTOR 1.03f
+#define FACTOR 1.06f
 #define OVERLAP 7
+#define OVERLAP_MORE 4		/* of that, at most, for an effort that is
+				 * greater than usual */
 #define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
+#define EF_USUAL 100		/* Chroma's default ef_construction */
 #define FORCED 2
 #define GOOD_ENOUGH 0.8		/* of the true nearest in the lists: hnswlib's
 				 * own graphs have no more */
@@ -179,12 +182,26 @@ reorder(struct building *x, struct clusters *s, struct err *e)
 	return r;
 }
 
-/* How many clusters a node is in: fewer, the more are known by hints. */
+/* Candidates of a node: what hnswlib looks at with ef_construction 100 is more,
+ * and gives the same links. */
+static unsigned
+kept(unsigned m)
+{
+	return m < 11 ? 32 : 3 * m > NEAR_KEPT_MAX ? NEAR_KEPT_MAX : 3 * m;
+}
+
+/* How many clusters a node is in: one more each time the effort doubles, and
+ * fewer, the more are known by hints. */
 static unsigned
 overlap(const struct building *x)
 {
 	const struct hints *h = x->p->hints;
-	unsigned most = x->p->overlap ? x->p->overlap : OVERLAP;
+	unsigned most = x->p->overlap ? x->p->overlap : OVERLAP, ef, more = 0;
+
+	for (ef = x->p->ef_construction; ef >= 2 * EF_USUAL &&
+	    more < OVERLAP_MORE && !x->p->overlap; ef /= 2)
+		more++;
+	most += more;
 
 	if (x->b->rounds > 0 || !h || h->n == 0 || most <= OVERLAP_HINTED)
 		return most;
@@ -311,7 +328,7 @@ build(struct build_result *b, const struct vectors *v,
 		return err_nomem(e);
 	r = codes_make(&x.c, v, b->vector, x.n, p->ip, p->threads, e);
 	if (r == 0)
-		r = near_init(&x.l, x.n, e);
+		r = near_init(&x.l, x.n, kept(p->m), e);
 	if (r == 0)
 		r = make_lists(&x, e);
 	if (r == 0)
@@ -327,7 +344,8 @@ build_memory(uint32_t n, size_t dim, unsigned m)
 {
 	size_t code = (dim + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN +
 	    sizeof(struct kernel_terms);
-	size_t list = NEAR_KEPT * 8 + 2, links = 8 * (size_t)m + 20;
+	size_t list = 8 * (size_t)kept(m) + 2, links = 8 * (size_t)m + 20;
 
-	return (uint64_t)n * (code + list + links + PRUNE_MEMORY);
+	return (uint64_t)n * (code + list + links +
+	    PRUNE_MEMORY(2 * m));
 }

@@ -63,15 +63,15 @@ struct merging {
 
 /* Nodes waiting to be compared with one. */
 struct batch {
-	uint32_t to[NEAR_KEPT];
-	uint64_t key[NEAR_KEPT];	/* when they were: sorted, none twice */
+	uint32_t to[KERNEL_SORT_MAX];
+	uint64_t key[KERNEL_SORT_MAX];	/* when they were: sorted, none twice */
 	unsigned n;
 };
 
 static void
 compare(const struct merging *m, uint32_t node, struct batch *b)
 {
-	float distance[NEAR_KEPT];
+	float distance[KERNEL_SORT_MAX];
 	unsigned i, n;
 
 	codes_distances(m->c, node, b->to, b->n, distance);
@@ -97,7 +97,7 @@ collect(const struct merging *m, uint32_t node, uint32_t of, struct batch *b)
 		if (other == node)
 			continue;
 		b->to[b->n++] = other;
-		if (b->n == NEAR_KEPT) {
+		if (b->n == KERNEL_SORT_MAX) {
 			compare(m, node, b);
 			b->n = 0;
 		}

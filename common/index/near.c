@@ -9,10 +9,10 @@
 #include "base/large.h"
 
 int
-near_init(struct near *l, uint32_t n, struct err *e)
+near_init(struct near *l, uint32_t n, unsigned kept, struct err *e)
 {
-	*l = (struct near){ .n = n };
-	l->key = large_alloc(n, NEAR_KEPT * sizeof(*l->key));
+	*l = (struct near){ .n = n, .kept = kept };
+	l->key = large_alloc(n, kept * sizeof(*l->key));
 	l->count = calloc((size_t)n + 1, 1);
 	l->lock = calloc((size_t)n + 1, 1);
 	return l->key && l->count && l->lock ? 0 : err_nomem(e);
@@ -60,12 +60,12 @@ unlock(struct near *l, uint32_t node)
 void
 near_merge(struct near *l, uint32_t node, const uint64_t *key, unsigned n)
 {
-	uint64_t a[NEAR_KEPT + 1], b[NEAR_KEPT + 1];
-	uint64_t *own = l->key + (size_t)node * NEAR_KEPT, x, y;
+	uint64_t a[NEAR_KEPT_MAX + 1], b[NEAR_KEPT_MAX + 1];
+	uint64_t *own = l->key + (size_t)node * l->kept, x, y;
 	unsigned i = 0, j = 0, m, count;
 
-	if (n > NEAR_KEPT)
-		n = NEAR_KEPT;
+	if (n > l->kept)
+		n = l->kept;
 	memcpy(a, key, n * sizeof(*a));
 	a[n] = UINT64_MAX;
 	lock(l, node);
@@ -73,7 +73,7 @@ near_merge(struct near *l, uint32_t node, const uint64_t *key, unsigned n)
 	memcpy(b, own, count * sizeof(*b));
 	b[count] = UINT64_MAX;
 	/* without branches but one; what both have is taken from both */
-	for (m = 0; m < NEAR_KEPT; m++) {
+	for (m = 0; m < l->kept; m++) {
 		x = a[i];
 		y = b[j];
 		if ((x & y) == UINT64_MAX)
@@ -89,10 +89,10 @@ near_merge(struct near *l, uint32_t node, const uint64_t *key, unsigned n)
 float
 near_limit(const struct near *l, uint32_t node)
 {
-	const uint64_t *last = near_list(l, node) + NEAR_KEPT - 1;
+	const uint64_t *last = near_list(l, node) + l->kept - 1;
 
 	/* another thread may be at it: an older limit is only wider */
-	if (__atomic_load_n(&l->count[node], __ATOMIC_RELAXED) < NEAR_KEPT)
+	if (__atomic_load_n(&l->count[node], __ATOMIC_RELAXED) < l->kept)
 		return FLT_MAX;
 	return near_distance(__atomic_load_n(last, __ATOMIC_RELAXED));
 }

@@ -5,7 +5,7 @@
  * have the order of the number) above its number.  Keys are totally ordered,
  * so what a list has in the end does not depend on who met whom first.
  *
- * Memory: 8 * NEAR_KEPT + 2 bytes a node.
+ * Memory: 8 * kept + 2 bytes a node.
  */
 #ifndef INDEX_NEAR_H
 #define INDEX_NEAR_H
@@ -17,11 +17,12 @@
 #include "base/err.h"
 #include "index/kernel.h"
 
-#define NEAR_KEPT 64
+#define NEAR_KEPT_MAX 192
 
 struct near {
 	uint32_t n;			/* nodes */
-	uint64_t *key;			/* [n][NEAR_KEPT], each list sorted */
+	unsigned kept;			/* neighbours of each, at most */
+	uint64_t *key;			/* [n][kept], each list sorted */
 	uint8_t *count;
 	uint8_t *lock;
 };
@@ -48,11 +49,13 @@ near_distance(uint64_t key)
 static inline const uint64_t *
 near_list(const struct near *l, uint32_t node)
 {
-	return l->key + (size_t)node * NEAR_KEPT;
+	return l->key + (size_t)node * l->kept;
 }
 
-/* 0, or -1 with *e set: no memory. */
-ATTR_NODISCARD int near_init(struct near *l, uint32_t n, struct err *e);
+/* Empty lists of up to `kept', NEAR_KEPT_MAX at most.  0, or -1 with *e set: no
+ * memory. */
+ATTR_NODISCARD int near_init(struct near *l, uint32_t n, unsigned kept,
+    struct err *e);
 
 /* Merge sorted keys, none twice, into the list of a node; from any thread. */
 void near_merge(struct near *l, uint32_t node, const uint64_t *key,

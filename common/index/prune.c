@@ -11,7 +11,6 @@
 
 #define AHEAD 4			/* rows asked for before they are needed */
 #define CHUNK 64		/* nodes that a thread takes at once */
-#define FORWARD 32		/* links that a node asks for, at most */
 #define BACKWARD 300		/* nodes that ask for it and are heard */
 
 /* Whether a candidate is nearer to one of those that were kept. */
@@ -77,7 +76,8 @@ struct pruning {
 	const struct near *l;
 	float factor;
 	unsigned forced;
-	uint64_t *forward;		/* [n][FORWARD] */
+	unsigned asked;			/* links that a node asks for, at most */
+	uint64_t *forward;		/* [n][asked] */
 	uint8_t *count;
 	uint64_t *backward;		/* those who ask, by whom they ask */
 	size_t *at;
@@ -87,12 +87,11 @@ static void
 ask(size_t i, unsigned worker, void *arg)
 {
 	struct pruning *p = arg;
-	unsigned most = p->g->m0 < FORWARD ? p->g->m0 : FORWARD;
 
 	(void)worker;
 	p->count[i] = (uint8_t)prune_select(p->c, near_list(p->l,
-	    (uint32_t)i), NULL, p->l->count[i], most, p->factor,
-	    p->forward + i * FORWARD);
+	    (uint32_t)i), NULL, p->l->count[i], p->asked, p->factor,
+	    p->forward + i * p->asked);
 }
 
 /* Who asks for whom, in the order of those who ask. */
@@ -105,7 +104,7 @@ turn_round(struct pruning *p)
 
 	for (i = 0; i < n; i++)
 		for (j = 0; j < p->count[i]; j++)
-			p->at[(uint32_t)p->forward[(size_t)i * FORWARD + j] +
+			p->at[(uint32_t)p->forward[(size_t)i * p->asked + j] +
 			    1]++;
 	for (i = 0; i < n; i++)
 		p->at[i + 1] += p->at[i];
@@ -119,7 +118,7 @@ turn_round(struct pruning *p)
 	memcpy(to, p->at, ((size_t)n + 1) * sizeof(*to));
 	for (i = 0; i < n; i++)
 		for (j = 0; j < p->count[i]; j++) {
-			uint64_t k = p->forward[(size_t)i * FORWARD + j];
+			uint64_t k = p->forward[(size_t)i * p->asked + j];
 
 			p->backward[to[(uint32_t)k]++] =
 			    (k & 0xffffffff00000000) | i;
@@ -134,7 +133,7 @@ static unsigned
 join(struct pruning *p, uint32_t node, uint64_t key[PRUNE_MAX],
     uint8_t mutual[PRUNE_MAX])
 {
-	const uint64_t *own = p->forward + (size_t)node * FORWARD;
+	const uint64_t *own = p->forward + (size_t)node * p->asked;
 	uint64_t *other = p->backward + p->at[node];
 	size_t others = p->at[node + 1] - p->at[node];
 	unsigned i = 0, n = 0;
@@ -240,7 +239,8 @@ prune_level0(struct graph *g, const struct codes *c, const struct near *l,
 	    .forced = forced };
 	int r = 0;
 
-	p.forward = large_alloc(g->n, FORWARD * sizeof(*p.forward));
+	p.asked = g->m0 < l->kept ? g->m0 : l->kept;
+	p.forward = large_alloc(g->n, p.asked * sizeof(*p.forward));
 	p.count = calloc((size_t)g->n + 1, 1);
 	p.at = calloc((size_t)g->n + 2, sizeof(*p.at));
 	if (!p.forward || !p.count || !p.at) {

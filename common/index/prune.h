@@ -18,7 +18,8 @@
 #include "index/near.h"
 
 #define PRUNE_MAX 512		/* candidates */
-#define PRUNE_MEMORY 525	/* bytes a node, while links are chosen */
+/* Bytes a node, while m0 links of it are chosen. */
+#define PRUNE_MEMORY(m0) (16 * (size_t)(m0) + 17)
 
 /* Of n sorted keys (PRUNE_MAX at most) at most `most' into out; their number.
  * mutual: those that are known to keep one another; or NULL.  out may be key.
