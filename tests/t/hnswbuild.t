@@ -170,6 +170,14 @@ END
 leaves 'all deleted' '' dump gone
 ok 'all deleted: the dimension stays' [ "$(od -An -tu8 -j28 -N8 \
     made/header.bin | tr -d ' ')" -eq $((4 + 128 + 8 + 8)) ]
+# rows alone do not hold what an index had applied
+cat >rows <<END
+{"type":"begin","stream":"wal","version":1,"source":{"collections":[{"id":"c","name":"n","vector_seq_id":300}]}}
+{"type":"wal","collection_id":"c","seq_id":7,"operation":"ADD","id":"a","embedding":[1]}
+{"type":"end","records":1}
+END
+leaves 'rows of a log' 'a [1]' rows
+says 'rows of a log: the watermark is theirs' 7 py watermark made
 cat >plain <<'END'
 {"type":"begin","stream":"record","version":1}
 {"type":"record","id":"é\u0000\n\"","embedding":[0.5],"document":"x"}
