@@ -530,12 +530,13 @@ settle(struct job *j, struct err *e)
 static uint64_t
 memory_needed(const struct job *j)
 {
-	const uint64_t n = j->in.live, m = j->wish.m, vector = 4 * j->in.dim;
-	uint64_t code = (j->in.dim + 63u) / 64 * 64 + 16, one, lists, graph;
+	const uint64_t n = j->in.live, m = j->wish.m, dim = j->in.dim,
+	    vector = 4 * dim, code = (dim + 63) / 64 * 64 + 16;
+	uint64_t one, lists, graph;
 
 	one = 8 * NEAR_KEPT + 2 + 4 + 4 + 8;
 	lists = 2 * code + 64;
-	graph = code + 2 * 32 * 8 + 24 + 8 * m + 6 + (4 * m + 10) / (m - 1);
+	graph = code + 512 + 24 + 8 * m + 6 + (4 * m + 10) / (m - 1);
 	one += lists > graph ? lists : graph;
 	if (j->wish.space == SPACE_COSINE)
 		one += vector + 4;
@@ -549,9 +550,9 @@ memory_needed(const struct job *j)
 static uint64_t
 space_needed(const struct job *j)
 {
-	const uint64_t n = j->in.live, m = j->wish.m;
+	const uint64_t n = j->in.live, m = j->wish.m, dim = j->in.dim;
 
-	return 100 + n * (4 + 8 * m + 4 * j->in.dim + 8 + 4 + 4) +
+	return 100 + n * (4 + 8 * m + 4 * dim + 8 + 4 + 4) +
 	    n * (4 + 4 * m) / (m - 1) + 3 * j->in.texts.size + 36 * n + 512;
 }
 
