@@ -65,7 +65,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_regex fuzz_stream fuzz_where
+	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck
 

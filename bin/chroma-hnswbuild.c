@@ -540,9 +540,9 @@ memory_needed(const struct job *j)
 static uint64_t
 space_needed(const struct job *j)
 {
-	const uint64_t n = j->in.live, m = j->wish.m;
+	const uint64_t n = j->in.live, m = j->wish.m, dim = j->in.dim;
 
-	return 100 + n * (4 + 8 * m + 4 * j->in.dim + 8 + 4 + 4) +
+	return 100 + n * (4 + 8 * m + 4 * dim + 8 + 4 + 4) +
 	    n * (4 + 4 * m) / (m - 1) + 3 * j->in.texts.size + 36 * n + 512;
 }
 

@@ -273,7 +273,7 @@ dirnew_commit(struct dirnew *d, struct err *e)
 void
 dirnew_abort(struct dirnew *d)
 {
-	if (d->fd >= 0) {
+	if (d->fd >= 0 && d->tmp) {
 		remove_all(d->parent, d->tmp, d->fd);
 		close(d->fd);
 	}

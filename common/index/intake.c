@@ -3,6 +3,7 @@
 #include "index/intake.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,8 @@
 #define WHAT "a file for vectors"
 #define FLUSH ((size_t)1 << 20)
 #define FIRST 256
+#define ROUNDED 5e-7f		/* more than three times half a unit in the last
+				 * place of a float32 */
 
 int
 intake_init(struct intake *in, const char *tmpdir, struct err *e)
@@ -38,6 +41,7 @@ intake_release(struct intake *in)
 	free(in->id);
 	free(in->slot);
 	free(in->link);
+	free(in->room);
 	free(in->place);
 	*in = (struct intake){ .fd = -1 };
 }
@@ -154,11 +158,60 @@ flush(struct intake *in, struct err *e)
 	return 0;
 }
 
+/* The bytes of a vector that was put down; in place or in in->room. */
+static const uint8_t *
+put_before(struct intake *in, uint32_t place, struct err *e)
+{
+	const size_t n = stride(in);
+	uint64_t at = (uint64_t)place * n, filed = (uint64_t)in->vectors * n -
+	    in->out.len;
+
+	if (at >= filed)
+		return (const uint8_t *)in->out.p + (at - filed);
+	if (!in->room && !(in->room = malloc(n))) {
+		err_nomem(e);
+		return NULL;
+	}
+	if (file_pread(in->fd, in->room, n, at) != (ssize_t)n) {
+		file_unnamed_failed(in->dir, WHAT, strerror(errno), e);
+		return NULL;
+	}
+	return in->room;
+}
+
+/* Whether an id has this vector already, as a cosine index gives it back: each
+ * number went through three roundings.  1 or 0; -1 with *e set. */
+static int
+has_it(struct intake *in, const struct intake_id *id, const uint8_t *vector,
+    struct err *e)
+{
+	const uint8_t *old;
+	uint32_t i;
+
+	if (id->vector == 0 || !in->lengths)
+		return 0;
+	old = put_before(in, id->vector - 1, e);
+	if (!old)
+		return -1;
+	if (!(le_f32(old + 4 * (size_t)in->dim) > 0))
+		return 0;
+	for (i = 0; i < in->dim; i++) {
+		float a = le_f32(old + 4 * (size_t)i);
+		float b = le_f32(vector + 4 * (size_t)i);
+
+		if (!(fabsf(a - b) <= fabsf(a) * ROUNDED))
+			return 0;
+	}
+	return 1;
+}
+
 static int
 put(struct intake *in, struct intake_id *id, const struct record *r,
     struct err *e)
 {
+	const bool has_length = r->has & FIELD_LENGTH && r->length > 0;
 	uint8_t length[4];
+	int same;
 
 	if (r->dim == 0)
 		return err_data(e, "a vector without numbers");
@@ -169,12 +222,18 @@ put(struct intake *in, struct intake_id *id, const struct record *r,
 		    "have %u", r->dim, in->dim);
 	if (in->vectors == UINT32_MAX - 1)
 		return err_data(e, "more vectors than an index can have");
+	same = has_length ? 0 : has_it(in, id, r->embedding, e);
+	if (same < 0)
+		return -1;
+	id->seq_id = r->has & FIELD_SEQ_ID ? r->seq_id : 0;
+	if (same)
+		return 0;
 	buf_add(&in->out, r->embedding, (size_t)r->dim * 4);
-	le_put_f32(length, r->has & FIELD_LENGTH ? r->length : 0);
+	le_put_f32(length, has_length ? r->length : 0);
 	buf_add(&in->out, length, sizeof(length));
+	in->lengths |= has_length;
 	in->live += id->vector == 0;
 	id->vector = ++in->vectors;
-	id->seq_id = r->has & FIELD_SEQ_ID ? r->seq_id : 0;
 	return in->out.len >= FLUSH ? flush(in, e) : 0;
 }
 

@@ -7,7 +7,8 @@
  * that an index had already applied when it was dumped change nothing.
  *
  * A vector that came with the length by which its index stored it keeps that,
- * and links that came with it are remembered as hints.
+ * and stays when a row has the same but for such an index's rounding.  Links
+ * that came with it are remembered as hints.
  *
  * Memory: 40 to 48 bytes an id, 16 more where there are links; vectors, ids and
  * links lie in files without names.
@@ -60,6 +61,8 @@ struct intake {
 	int fd;				/* the vectors' */
 	uint32_t vectors;		/* in the file */
 	struct buf out;			/* not yet in it */
+	bool lengths;			/* some vector came with one */
+	uint8_t *room;			/* owned; for one vector */
 	void *map;
 	size_t map_size;
 	uint32_t *place;		/* owned; of the live vectors */

@@ -428,4 +428,34 @@ for name, pattern, text in (
     seed("regex", name, pattern.encode() + b"\xff" +
          text.encode("utf-8", "surrogateescape"))
 
+# ---- matrix: the form, and a file of that form ----
+
+ROW = u32(2) + struct.pack("<ff", 1, -0.5)
+
+
+def npy(head, rows=b"\0" * 24, version=1):
+    head = head.encode()
+    return (b"\0\x93NUMPY" + bytes([version, 0]) + (u16, u32)[version - 1](len(head)) + head +
+            rows)
+
+
+GOOD_HEAD = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }  \n"
+for name, data in {
+    "npy": npy(GOOD_HEAD),
+    "npy-2": npy(GOOD_HEAD, version=2),
+    "npy-cut": npy(GOOD_HEAD, b"\0" * 20),
+    "npy-more": npy(GOOD_HEAD, b"\0" * 28),
+    "npy-doubles": npy(GOOD_HEAD.replace("<f4", "<f8")),
+    "npy-columns": npy(GOOD_HEAD.replace("False", "True")),
+    "npy-list": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }"),
+    "npy-quotes": npy("{\"shape\":(0,65536),\"descr\":\"<f4\",'fortran_order':False}", b""),
+    "npy-open": npy("{'descr"),
+    "npy-zstd": b"\0\x28\xb5\x2f\xfd",
+    "fvecs": b"\1" + ROW + ROW,
+    "fvecs-cut": b"\1" + ROW + ROW[:6],
+    "fvecs-other": b"\1" + ROW + u32(3) + ROW,
+    "fvecs-empty": b"\1",
+}.items():
+    seed("matrix", name, data)
+
 assert json.loads(WAL)["seq_id"] == 1

@@ -135,6 +135,24 @@ for op in open read alloc write sync name dir stat; do
 	ok "hnswbuild: $op" fault $op -e $e -d to/new index \
 	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
 done
+# five files, their directory, and the one that it gets its name in
+for n in 1 5 6 7 8; do
+	rm -rf to/new hit
+	run env FAULTIO_OP=sync FAULTIO_N=$n FAULTIO_LOG=hit \
+	    LD_PRELOAD="$BUILD_DIR/tests/tools/faultio.so" \
+	    chroma-hnswbuild -q --threads=1 -o to/new elements
+	case $n in
+	[1-6]) want=4 why='to/new: fsync: ' ;;
+	7) want=4 why='to/new: fsync of its directory: ' ;;
+	*) want=0 why= ;;
+	esac
+	status_is "hnswbuild: fsync $n" $want
+	ok "hnswbuild: fsync $n: $why" [ "$(sed 's/: Input.*/: /' err)" = \
+	    "${why:+chroma-hnswbuild: $why}" ]
+	ok "hnswbuild: fsync $n: what is there" [ "$(ls -A to)" = \
+	    "$([ $n -lt 7 ] || echo new)" ]
+done
+rm -rf to/new
 ok 'hnswbuild: the receipt' fault write -d to/new index \
     chroma-hnswbuild --threads=1 --space=cosine -o to/new elements
 

@@ -145,6 +145,12 @@ ok 'the dimension of nothing' jq -e '.elements == 0 and .dimension == 3' out
 run chroma-hnswbuild -o new --progress one
 status_is '--progress' 0
 rm -rf new
+py vectors 2500 1 1 normal >v
+run sh -c '{ head -n 1500 v; sleep 1.2; tail -n +1501 v; } |
+    chroma-hnswbuild -n --progress'
+status_is '--progress, slowly' 0
+ok '--progress: number and rate' grep -qx \
+    'chroma-hnswbuild: [12][0-9]* records, [0-9]*/s' err
 
 # ---- what is no input ----
 
@@ -283,6 +289,21 @@ ids 'and a stream that lists none' 'bare x ' first bare
 ids 'and so, by name' 'bare x ' -c docs bare first
 run chroma-hnswbuild -n -c t/d/docs both
 ok 'its parameters' jq -e '.space == "ip"' out
+# of many, eight are named
+many=
+for i in 1 2 3 4 5 6 7 8 9; do
+	many=$many${many:+,}$(col 3333333$i-cccc-4000-8000-000000000003 "c$i" d l2)
+done
+begun many_collections "\"source\":{\"collections\":[$many]}" "$ONE"
+refuses 2 'many_collections:1: 9 collections: t/d/c1, t/d/c2, t/d/c3, t/d/c4, t/d/c5, t/d/c6, t/d/c7, t/d/c8, ...; which one? --collection=NAME' \
+    chroma-hnswbuild -o new many_collections
+refuses 2 "many_collections:1: no collection 'c'; there are t/d/c1, t/d/c2, t/d/c3, t/d/c4, t/d/c5, t/d/c6, t/d/c7, t/d/c8, ..." \
+    chroma-hnswbuild -o new -c c many_collections
+begun odd '"source":{"collections":[{"name":"x"}]}' "$ONE"
+refuses 3 'odd:1: a collection without an id' chroma-hnswbuild -o new odd
+begun odd '"source":{"collections":[{"id":"lost","name":"x","tenant":null,"database":null}]}' "$ONE"
+refuses 2 "odd:1: no collection 'y'; there is lost" \
+    chroma-hnswbuild -o new -c y odd
 put loose "$(rec $A a 1)" "$(rec $B b 2)"
 refuses 3 "loose:3: of collection $B, but what came before is of $A" \
     chroma-hnswbuild -o new loose

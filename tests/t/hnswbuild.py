@@ -2,6 +2,7 @@
 """Whether the files of an index are sound, found out in another way; and things to build of.
 
 hnswbuild.py sound INDEXDIR SPACE            every byte of it: prints elements, levels, dimension
+hnswbuild.py watermark INDEXDIR [seq_ids]    the greatest seq_id, and those of the ids
 hnswbuild.py vectors N DIM SEED KIND         a stream of vector records: normal, copies, zeros,
                                              tight (clusters), norms (that vary)
 hnswbuild.py npy FILE VERSION                a matrix of the vector records on standard input
@@ -136,6 +137,12 @@ def sound(path, space):
         assert not any(lengths)
     sound_pickle(os.path.join(path, "index_metadata.pickle"), n, dim)
     print(n, top + 1, dim)
+
+
+def watermark(path, seq_ids=None):
+    with open(os.path.join(path, "index_metadata.pickle"), "rb") as f:
+        p = damage.Unpickler(f).load().__dict__
+    print(p["max_seq_id"], *[json.dumps(p["id_to_seq_id"], sort_keys=True)] if seq_ids else [])
 
 
 def vectors(n, dim, seed, kind):

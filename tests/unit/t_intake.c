@@ -59,7 +59,7 @@ is(const char *want, const char *name)
 	for (i = 0; i < v.n; i++) {
 		if (intake_text(&in, number[i], &id, &e) < 0)
 			scratch_die(e.msg);
-		memcpy(&x, vectors_at(&v, i), 4);
+		memcpy(&x, vectors_given(&v, i), 4);
 		n += (size_t)snprintf(got + n, sizeof(got) - n,
 		    "%s%.*s=%g/%lld", i ? " " : "", (int)id.len, id.p,
 		    (double)x, (long long)in.id[number[i]].seq_id);
@@ -149,7 +149,7 @@ test_many(void)
 	ok(!bad && in.live == 200000, "many");
 	bad = intake_finish(&in, &v, &number, &e) < 0;
 	for (i = 0; i < 200000 && !bad; i++) {
-		memcpy(&x, vectors_at(&v, (uint32_t)i), 4);
+		memcpy(&x, vectors_given(&v, (uint32_t)i), 4);
 		bad = x != (float)(i % 3 ? i : i + 1000000);
 	}
 	ok(!bad && v.n == 200000, "  each is the last of its id");

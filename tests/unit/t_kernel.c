@@ -73,13 +73,15 @@ static void
 test_four(const struct kernel *k, size_t len)
 {
 	const int8_t *row[4];
-	int32_t product[4];
+	int32_t product[4], sums[4];
 	unsigned i, j, bad = 0;
 
 	for (i = 0; i < CODES; i++) {
-		for (j = 0; j < 4; j++)
+		for (j = 0; j < 4; j++) {
 			row[j] = code[(i + 7 * j) % CODES];
-		k->four(code[i], sum[i], row, len, product);
+			sums[j] = sum[(i + 7 * j) % CODES];
+		}
+		k->four(code[i], row, sums, len, product);
 		for (j = 0; j < 4; j++)
 			bad += product[j] != plain(i, (i + 7 * j) % CODES,
 			    len);
@@ -101,7 +103,7 @@ test_distances(const struct kernel *k)
 	float distance[KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
 	float limits[KERNEL_COLUMNS_MAX];
 	struct kernel_columns c;
-	struct kernel_terms row = { 0.013f, 77 };
+	struct kernel_terms row = { .scale = 0.013f, .add = 77 };
 	uint64_t near, column;
 	unsigned j, bad = 0, below = 0, round;
 
@@ -130,51 +132,84 @@ test_distances(const struct kernel *k)
 	ok(bad == 0 && below > 0, "%s: distances: %u wrong", k->name, bad);
 }
 
-/* To the bit what the portable one gives; near what it was told to round. */
+/* To the bit what the portable one gives; as long as it was, what stood in one
+ * place is spread, and distances are as they were. */
 static void
-test_quantise(const struct kernel *k, size_t dim, size_t len)
+test_quantise(const struct kernel *k, size_t len)
 {
 	static float v[LEN_MAX], w[LEN_MAX], room[LEN_MAX];
 	static float signs[2 * LEN_MAX];
 	static int8_t a[LEN_MAX], b[LEN_MAX];
-	int32_t sums[2], squares[2], s = 0, q = 0;
-	float scale[2], norm = 0, turned = 0;
-	size_t j;
+	struct kernel_terms one, other;
+	float norm = 0;
+	int32_t s = 0, q = 0;
+	size_t j, large = 0;
 
-	for (j = 0; j < 2 * dim; j++)
+	for (j = 0; j < 2 * len; j++)
 		signs[j] = rand() % 2 ? 1 : -1;
-	for (j = 0; j < dim; j++) {
+	for (j = 0; j < len; j++) {
 		v[j] = w[j] = any() * (j == 3 ? 100 : 1);
 		norm += v[j] * v[j];
 	}
 	memset(a, 99, sizeof(a));
 	memset(b, 77, sizeof(b));
-	scale[0] = kernel_at(0)->quantise(v, room, dim, len, signs, a,
-	    &sums[0], &squares[0]);
-	scale[1] = k->quantise(w, room, dim, len, signs, b, &sums[1],
-	    &squares[1]);
-	ok(memcmp(a, b, len) == 0 && memcmp(scale, scale + 1, 4) == 0 &&
-	    sums[0] == sums[1] && squares[0] == squares[1],
-	    "%s: a code of %zu numbers: the same bits", k->name, dim);
+	one = kernel_at(0)->quantise(v, room, len, signs, a);
+	other = k->quantise(w, room, len, signs, b);
+	ok(memcmp(a, b, len) == 0 && memcmp(&one.scale, &other.scale, 4) == 0 &&
+	    one.sum == other.sum && memcmp(&one.squared, &other.squared, 4) ==
+	    0, "%s: a code of %zu numbers: the same bits", k->name, len);
 	for (j = 0; j < len; j++) {
 		s += b[j];
 		q += b[j] * b[j];
+		large += abs(b[j]) > 20;
 	}
-	turned = scale[1] * scale[1] * (float)q;
-	ok(s == sums[1] && q == squares[1] && turned > 0.97f * norm &&
-	    turned < 1.03f * norm, "  summed, and as long as it was");
+	ok(s == other.sum && other.squared == other.scale * other.scale *
+	    (float)q && other.squared > 0.97f * norm &&
+	    other.squared < 1.03f * norm && large >= 8,
+	    "  summed, as long as it was, and spread (%zu)", large);
 }
 
 static void
 test_zero(const struct kernel *k)
 {
 	float v[64] = { 0 }, room[64], signs[128] = { 0 };
-	int8_t c[64];
-	int32_t s = 1, q = 1;
-	float scale = k->quantise(v, room, 60, 64, signs, c, &s, &q);
+	int8_t c[64] = { 1, [63] = 1 };
+	struct kernel_terms t = k->quantise(v, room, 64, signs, c);
 
-	ok(scale == 0 && s == 0 && q == 0 && c[0] == 0 && c[63] == 0,
-	    "%s: zeros", k->name);
+	ok(t.scale == 0 && t.sum == 0 && t.squared == 0 && c[0] == 0 &&
+	    c[63] == 0, "%s: zeros", k->name);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Keys of all sizes, many of them equal. */
+static void
+test_sort(const struct kernel *k)
+{
+	uint64_t key[KERNEL_SORT_MAX + 1], want[KERNEL_SORT_MAX];
+	unsigned n, i, bad = 0;
+
+	for (n = 0; n <= KERNEL_SORT_MAX; n++) {
+		for (i = 0; i < n; i++)
+			key[i] = rand() % 4 == 0 ? (uint64_t)rand() % 3 :
+			    (uint64_t)(rand() % 0x7f7fffff) << 32 |
+			    (unsigned)rand();
+		if (n > 1)
+			key[n - 1] = (uint64_t)0x7f7fffff << 32 | 0xffffffff;
+		key[n] = 5;
+		memcpy(want, key, n * sizeof(*key));
+		qsort(want, n, sizeof(*want), compare);
+		k->sort(key, n);
+		bad += memcmp(key, want, n * sizeof(*key)) != 0 ||
+		    key[n] != 5;
+	}
+	ok(bad == 0, "%s: sorting: %u wrong", k->name, bad);
 }
 
 int
@@ -199,11 +234,12 @@ main(void)
 			test_tile(k, len, 1);
 			test_tile(k, len, k->columns - 3);
 			test_four(k, len);
-			if (dims[d] > 4)
-				test_quantise(k, dims[d], len);
+			if (d == 0 || dims[d] > 64)
+				test_quantise(k, len);
 		}
 		test_distances(k);
 		test_zero(k);
+		test_sort(k);
 		setenv("CHROMAUTILS_KERNEL", k->name, 1);
 		ok(kernel_best() == k, "%s is chosen by name", k->name);
 	}
