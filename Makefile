@@ -50,9 +50,9 @@ base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 	regexstep regex workers large
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact matrix
-index  := kernel kernelportable kernelavx2 kernelavx512 kernelneon vectors \
-	distinct codes near leaf cluster hints graph search prune upper connect \
-	measure build files intake
+index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
+	kernelavx512 kernelneon vectors distinct codes near leaf cluster \
+	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph
@@ -60,6 +60,7 @@ prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
+SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
@@ -122,7 +123,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
 
 modules := $(foreach l,$(LAYERS),$(addprefix $l/,$($l)))
-headers := $(modules:%=common/%.h)
+headers := $(patsubst %,common/%.h,$(filter-out $(SOURCE_ONLY),$(modules)))
 srcs    := $(patsubst %,common/%.c,$(filter-out $(HEADER_ONLY),$(modules)))
 objs    := $(srcs:%.c=$b/obj/%.o)
 lib     := $b/libchromautils.a

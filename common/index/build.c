@@ -164,14 +164,14 @@ run_leaves(struct building *x, struct clusters *s, struct err *e)
 static int
 reorder(struct building *x, struct clusters *s, struct err *e)
 {
-	uint32_t *order = clusters_order(s, x->n), *vector, i;
+	uint32_t *order = cluster_order(s, x->n), *vector, i;
 	int r = -1;
 
 	vector = malloc(((size_t)x->n + 1) * sizeof(*vector));
 	if (!order || !vector) {
 		err_nomem(e);
 	} else if (codes_permute(&x->c, order, e) == 0 &&
-	    clusters_renumber(s, order, x->n, e) == 0) {
+	    cluster_renumber(s, order, x->n, e) == 0) {
 		for (i = 0; i < x->n; i++)
 			vector[i] = x->b->vector[order[i]];
 		memcpy(x->b->vector, vector, x->n * sizeof(*vector));
@@ -217,7 +217,7 @@ one_round(struct building *x, struct err *e)
 	int r;
 
 	progress(x, 0.15);
-	r = clusters_make(&s, &x->c, overlap(x), p->seed + x->b->rounds, e);
+	r = cluster_make(&s, &x->c, overlap(x), p->seed + x->b->rounds, e);
 	if (r == 0 && x->b->rounds == 0)
 		r = reorder(x, &s, e);
 	if (r == 0 && x->b->rounds == 0)
@@ -225,7 +225,7 @@ one_round(struct building *x, struct err *e)
 	progress(x, 0.45);
 	if (r == 0)
 		r = run_leaves(x, &s, e);
-	clusters_release(&s);
+	cluster_release(&s);
 	if (r == 0 && x->b->rounds == 0 && p->hints)
 		hints_merge(p->hints, &x->c, x->b->vector, x->node, &x->l);
 	x->b->rounds++;

@@ -26,7 +26,7 @@
 _Static_assert(TOO_LARGE <= LEAF_MAX, "a set must fit into a leaf");
 
 void
-clusters_release(struct clusters *s)
+cluster_release(struct clusters *s)
 {
 	size_t i;
 
@@ -380,7 +380,7 @@ by_rank(const void *a, const void *b)
 }
 
 int
-clusters_make(struct clusters *s, const struct codes *c, unsigned overlap,
+cluster_make(struct clusters *s, const struct codes *c, unsigned overlap,
     uint64_t seed, struct err *e)
 {
 	struct dividing d = { .s = s, .c = c, .seed = seed,
@@ -422,7 +422,7 @@ clusters_make(struct clusters *s, const struct codes *c, unsigned overlap,
 }
 
 uint32_t *
-clusters_order(const struct clusters *s, uint32_t n)
+cluster_order(const struct clusters *s, uint32_t n)
 {
 	uint32_t *at = calloc((size_t)s->leaders + 1, sizeof(*at));
 	uint32_t *order = malloc(((size_t)n + 1) * sizeof(*order)), i;
@@ -443,7 +443,7 @@ clusters_order(const struct clusters *s, uint32_t n)
 }
 
 int
-clusters_renumber(struct clusters *s, const uint32_t *order, uint32_t n,
+cluster_renumber(struct clusters *s, const uint32_t *order, uint32_t n,
     struct err *e)
 {
 	uint32_t *to = malloc(((size_t)n + 1) * sizeof(*to)), i;

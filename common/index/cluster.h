@@ -34,17 +34,17 @@ struct clusters {
 
 /* Sets such that each node is in about `overlap' of them.  0, or -1 with *e
  * set: no memory. */
-ATTR_NODISCARD int clusters_make(struct clusters *s, const struct codes *c,
+ATTR_NODISCARD int cluster_make(struct clusters *s, const struct codes *c,
     unsigned overlap, uint64_t seed, struct err *e);
 
 /* The order of nodes by their nearest leader: order[new] is the old number;
  * to be freed.  NULL: no memory. */
-uint32_t *clusters_order(const struct clusters *s, uint32_t n);
+uint32_t *cluster_order(const struct clusters *s, uint32_t n);
 
 /* Nodes have other numbers now: order as above. */
-ATTR_NODISCARD int clusters_renumber(struct clusters *s, const uint32_t *order,
+ATTR_NODISCARD int cluster_renumber(struct clusters *s, const uint32_t *order,
     uint32_t n, struct err *e);
 
-void clusters_release(struct clusters *s);
+void cluster_release(struct clusters *s);
 
 #endif

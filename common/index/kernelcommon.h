@@ -8,14 +8,20 @@
  * which would be slow), and lanes become rows, so that the second time does
  * what the first left out.
  */
+#ifndef INDEX_KERNELCOMMON_H
+#define INDEX_KERNELCOMMON_H
+
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "index/kernel.h"
 
 #define LANES 16	/* divides KERNEL_ALIGN */
 
 /* Each key goes where as many are before it.  Of equal ones only the first
  * place is taken: the others get what stands before them. */
-static void
+static inline void
 sort(uint64_t *key, unsigned n)
 {
 	double as[KERNEL_SORT_MAX];
@@ -43,7 +49,7 @@ turn_block(size_t len)
 	return len & (~len + 1);	/* its lowest bit */
 }
 
-static void
+static inline void
 transform(float *restrict x, size_t n)
 {
 	size_t h, i, j;
@@ -61,7 +67,7 @@ transform(float *restrict x, size_t n)
 		}
 }
 
-static void
+static inline void
 turn(float *restrict from, float *restrict to, size_t len,
     const float *restrict signs)
 {
@@ -78,7 +84,7 @@ turn(float *restrict from, float *restrict to, size_t len,
 
 /* The greatest number without its sign: as integers they have the same order,
  * and compilers like those better. */
-static float
+static inline float
 greatest(const float *v, size_t len)
 {
 	uint32_t most = 0, bits;
@@ -97,7 +103,7 @@ greatest(const float *v, size_t len)
 /* 1.5 * 2^23: a float of at most 2^22 plus this has its last bit at 1. */
 #define ROUND 12582912.0f
 
-static struct kernel_terms
+static inline struct kernel_terms
 quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 {
 	struct kernel_terms t = { 0 };
@@ -122,3 +128,5 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 	t.squared = (t.scale * t.scale) * (float)squares;
 	return t;
 }
+
+#endif

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernelx86.h - what the kernels for x86 have in common. */
+#ifndef INDEX_KERNELX86_H
+#define INDEX_KERNELX86_H
+
+#ifdef __x86_64__
 #include <immintrin.h>
 
 /* Four rows of four 32-bit numbers become four columns. */
@@ -16,3 +20,6 @@ transpose4(__m128i r[4])
 	r[2] = _mm_unpacklo_epi64(b, d);
 	r[3] = _mm_unpackhi_epi64(b, d);
 }
+#endif
+
+#endif
