@@ -80,9 +80,9 @@ for v in 1GiB 1024MiB 1048576KiB 1073741824; do
 	run chroma-hnswbuild -n --max-memory=$v one
 	status_is "--max-memory=$v" 0
 done
-refuses 4 '25 MiB of memory are needed, --max-memory allows 1 MiB' \
+refuses 4 '33 MiB of memory are needed, --max-memory allows 1 MiB' \
     chroma-hnswbuild -n --threads=2 --max-memory=1MiB one
-refuses 4 '25 MiB of memory are needed, --max-memory allows 1 MiB' \
+refuses 4 '33 MiB of memory are needed, --max-memory allows 1 MiB' \
     chroma-hnswbuild -o new --threads=2 --max-memory=1048575 one
 nothing '--max-memory'
 refuses 4 'none: No such file or directory' chroma-hnswbuild -n none
