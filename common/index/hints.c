@@ -7,7 +7,6 @@
 
 #include "base/workers.h"
 
-#define NEAREST 3		/* whose links are followed */
 #define CHUNK 64
 
 int
@@ -109,18 +108,16 @@ merge_one(size_t i, unsigned worker, void *arg)
 {
 	const struct merging *m = arg;
 	struct batch b = { .n = 0 };
-	uint32_t nearest[NEAREST];
-	unsigned n, k;
+	uint32_t nearest;
 
 	(void)worker;
 	collect(m, (uint32_t)i, (uint32_t)i, &b);
-	if (b.n > 0)
-		compare(m, (uint32_t)i, &b);
-	for (n = 0; n < NEAREST && n < b.n; n++)
-		nearest[n] = (uint32_t)b.key[n];
+	if (b.n == 0)
+		return;
+	compare(m, (uint32_t)i, &b);
+	nearest = (uint32_t)b.key[0];
 	b.n = 0;
-	for (k = 0; k < n; k++)
-		collect(m, (uint32_t)i, nearest[k], &b);
+	collect(m, (uint32_t)i, nearest, &b);
 	if (b.n > 0)
 		compare(m, (uint32_t)i, &b);
 }

@@ -34,7 +34,7 @@ ATTR_NODISCARD int hints_add(struct hints *h, uint32_t from,
     const uint32_t *to, size_t n, struct err *e);
 
 /* Merge into the list of each node the nodes it was linked to, and those that
- * the nearest of them were linked to.  vector: of each node; node: of each
+ * the nearest of them was linked to.  vector: of each node; node: of each
  * vector. */
 void hints_merge(const struct hints *h, const struct codes *c,
     const uint32_t *vector, const uint32_t *node, struct near *l);
