@@ -6,74 +6,73 @@
 #include "index/kernelcommon.h"
 #include "index/kernelx86.h"
 
-#define ROWS 6
+#define ROWS 4
 #define COLUMNS 16
 
 static void
 pack_row(void *to, const int8_t *code, size_t len)
 {
-	__m256i *p = to;
-	size_t k;
-
-	for (k = 0; k < len; k += 16)
-		_mm256_store_si256(p++, _mm256_cvtepi8_epi16(_mm_load_si128(
-		    (const __m128i *)(const void *)(code + k))));
+	memcpy(to, code, len);
 }
 
-/* [len / 2][COLUMNS][2] */
+/* [len / 4][COLUMNS][4] */
 static void
 pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 {
-	unsigned j, i;
-	size_t k;
+	kernelx86_panel(to, code, n, COLUMNS, len, KERNEL_CODE_MAX + 1);
+}
 
-	for (j = 0; j < COLUMNS; j += 4)
-		for (k = 0; k < len; k += 8) {
-			int16_t *p = (int16_t *)to + k * COLUMNS + 2 * j;
-			__m128i r[4];
+/* The products of eight columns with two times four bytes of a row.  In 16 bits
+ * there is room for four of them. */
+static inline __m256i
+products(__m256i b0, __m256i b1, __m256i v0, __m256i v1)
+{
+	return _mm256_madd_epi16(_mm256_add_epi16(
+	    _mm256_maddubs_epi16(b0, v0), _mm256_maddubs_epi16(b1, v1)),
+	    _mm256_set1_epi16(1));
+}
 
-			for (i = 0; i < 4; i++)
-				r[i] = _mm_cvtepi8_epi16(_mm_loadl_epi64(
-				    (const __m128i *)(const void *)
-				    (code[j + i < n ? j + i : 0] + k)));
-			transpose4(r);
-			for (i = 0; i < 4; i++)
-				_mm_store_si128((__m128i *)(void *)(p + i * 2 *
-				    COLUMNS), r[i]);
-		}
+static inline __m256i
+four_bytes(const int8_t *p)
+{
+	int32_t four;
+
+	memcpy(&four, p, sizeof(four));
+	return _mm256_set1_epi32(four);
 }
 
 static void
 tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
     int32_t *product)
 {
-	const int16_t *a = rows, *end = a + len;
+	const int8_t *a = rows, *end = a + len;
 	const __m256i *b = panel;
-	__m256i c[ROWS][2], v;
+	__m256i c[ROWS][2];
 	int i;
 
-	(void)sum;
 	/* all loops over c are unrolled: it lives in registers */
-#pragma GCC unroll 6
+#pragma GCC unroll 4
 	for (i = 0; i < ROWS; i++)
-		c[i][0] = c[i][1] = _mm256_setzero_si256();
-	for (; a < end; a += 2, b += 2) {
+		c[i][0] = c[i][1] = _mm256_set1_epi32(
+		    -(KERNEL_CODE_MAX + 1) * sum[i]);
+	for (; a < end; a += 8, b += 4) {
 		__m256i b0 = _mm256_load_si256(b);
 		__m256i b1 = _mm256_load_si256(b + 1);
+		__m256i b2 = _mm256_load_si256(b + 2);
+		__m256i b3 = _mm256_load_si256(b + 3);
 
-#pragma GCC unroll 6
+#pragma GCC unroll 4
 		for (i = 0; i < ROWS; i++) {
-			int32_t pair;
+			__m256i v0 = four_bytes(a + (size_t)i * len);
+			__m256i v1 = four_bytes(a + (size_t)i * len + 4);
 
-			memcpy(&pair, a + (size_t)i * len, sizeof(pair));
-			v = _mm256_set1_epi32(pair);
 			c[i][0] = _mm256_add_epi32(c[i][0],
-			    _mm256_madd_epi16(b0, v));
+			    products(b0, b2, v0, v1));
 			c[i][1] = _mm256_add_epi32(c[i][1],
-			    _mm256_madd_epi16(b1, v));
+			    products(b1, b3, v0, v1));
 		}
 	}
-#pragma GCC unroll 6
+#pragma GCC unroll 4
 	for (i = 0; i < ROWS; i++) {
 		_mm256_store_si256((__m256i *)(void *)(product + i * COLUMNS),
 		    c[i][0]);
@@ -122,40 +121,44 @@ totals(__m256i a, __m256i b, __m256i c, __m256i d)
 	    _mm256_extracti128_si256(x, 1));
 }
 
-/* Four more products in each of 8 sums.  |x| * sign(y, x) is x * y, and two of
- * them fit into 16 bits: codes end at 127. */
 static inline __m256i
-more(__m256i sums, __m256i x, __m256i positive, const int8_t *p)
+load(const int8_t *p)
 {
-	__m256i y = _mm256_load_si256((const __m256i *)(const void *)p);
+	return _mm256_load_si256((const __m256i *)(const void *)p);
+}
 
-	return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(
-	    positive, _mm256_sign_epi8(y, x)), _mm256_set1_epi16(1)));
+static inline __m256i
+more(__m256i sums, __m256i x0, __m256i x1, const int8_t *p)
+{
+	return _mm256_add_epi32(sums, products(x0, x1, load(p), load(p + 32)));
 }
 
 static void
 four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
+	const __m256i up = _mm256_set1_epi8(KERNEL_CODE_MAX + 1);
+	const int8_t *p0 = code[0], *p1 = code[1], *p2 = code[2],
+	    *p3 = code[3];
 	__m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+	__m128i s = _mm_loadu_si128((const __m128i *)(const void *)sum);
 	size_t k;
 
-	(void)sum;
-	for (k = 0; k < len; k += 32) {
-		__m256i x = _mm256_load_si256(
-		    (const __m256i *)(const void *)(query + k));
-		__m256i positive = _mm256_abs_epi8(x);
+	for (k = 0; k < len; k += 64) {
+		__m256i x0 = _mm256_add_epi8(load(query + k), up);
+		__m256i x1 = _mm256_add_epi8(load(query + k + 32), up);
 
-		a = more(a, x, positive, code[0] + k);
-		b = more(b, x, positive, code[1] + k);
-		c = more(c, x, positive, code[2] + k);
-		d = more(d, x, positive, code[3] + k);
+		a = more(a, x0, x1, p0 + k);
+		b = more(b, x0, x1, p1 + k);
+		c = more(c, x0, x1, p2 + k);
+		d = more(d, x0, x1, p3 + k);
 	}
-	_mm_storeu_si128((__m128i *)(void *)product, totals(a, b, c, d));
+	_mm_storeu_si128((__m128i *)(void *)product, _mm_sub_epi32(
+	    totals(a, b, c, d), _mm_slli_epi32(s, 6)));
 }
 
 const struct kernel kernelavx2 = {
-	"avx2", ROWS, COLUMNS, 2, 2 * COLUMNS, pack_row, pack_panel, tile,
+	"avx2", ROWS, COLUMNS, 1, COLUMNS, pack_row, pack_panel, tile,
 	distances, four, sort, quantise,
 };
 #endif

@@ -9,11 +9,6 @@
 #define ROWS 6
 #define COLUMNS 64
 
-/* The instruction multiplies unsigned with signed bytes.  So the bytes of a
- * panel, or of a query, have 128 added (their top bit turned), and 128 times
- * the sum of the other's bytes is taken away. */
-#define TOP _mm512_set1_epi8((char)0x80)
-
 static void
 pack_row(void *to, const int8_t *code, size_t len)
 {
@@ -24,24 +19,7 @@ pack_row(void *to, const int8_t *code, size_t len)
 static void
 pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 {
-	const __m128i top = _mm_set1_epi8((char)0x80);
-	unsigned j, i;
-	size_t k;
-
-	for (j = 0; j < COLUMNS; j += 4)
-		for (k = 0; k < len; k += 16) {
-			char *p = (char *)to + k * COLUMNS + 4 * j;
-			__m128i r[4];
-
-			for (i = 0; i < 4; i++)
-				r[i] = _mm_xor_si128(_mm_load_si128(
-				    (const __m128i *)(const void *)
-				    (code[j + i < n ? j + i : 0] + k)), top);
-			transpose4(r);
-			for (i = 0; i < 4; i++)
-				_mm_store_si128((__m128i *)(void *)(p + i * 4 *
-				    COLUMNS), r[i]);
-		}
+	kernelx86_panel(to, code, n, COLUMNS, len, KERNEL_CODE_MAX + 1);
 }
 
 static void
@@ -56,7 +34,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 	/* all loops over c are unrolled: it lives in registers */
 #pragma GCC unroll 6
 	for (i = 0; i < ROWS; i++) {
-		v = _mm512_set1_epi32(-128 * sum[i]);
+		v = _mm512_set1_epi32(-(KERNEL_CODE_MAX + 1) * sum[i]);
 #pragma GCC unroll 4
 		for (j = 0; j < 4; j++)
 			c[i][j] = v;
@@ -143,6 +121,7 @@ static void
 four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
     size_t len, int32_t product[4])
 {
+	const __m512i up = _mm512_set1_epi8(KERNEL_CODE_MAX + 1);
 	const int8_t *p0 = code[0], *p1 = code[1], *p2 = code[2],
 	    *p3 = code[3];
 	__m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
@@ -151,7 +130,7 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 	size_t k = 0;
 
 	if (len & 64) {
-		x = _mm512_xor_si512(_mm512_load_si512(query), TOP);
+		x = _mm512_add_epi8(_mm512_load_si512(query), up);
 		e = more(e, x, p0);
 		f = more(f, x, p1);
 		g = more(g, x, p2);
@@ -159,12 +138,12 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 		k = 64;
 	}
 	for (; k < len; k += 128) {
-		x = _mm512_xor_si512(_mm512_load_si512(query + k), TOP);
+		x = _mm512_add_epi8(_mm512_load_si512(query + k), up);
 		a = more(a, x, p0 + k);
 		b = more(b, x, p1 + k);
 		c = more(c, x, p2 + k);
 		d = more(d, x, p3 + k);
-		x = _mm512_xor_si512(_mm512_load_si512(query + k + 64), TOP);
+		x = _mm512_add_epi8(_mm512_load_si512(query + k + 64), up);
 		e = more(e, x, p0 + k + 64);
 		f = more(f, x, p1 + k + 64);
 		g = more(g, x, p2 + k + 64);
@@ -173,7 +152,7 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 	_mm_storeu_si128((__m128i *)(void *)product, _mm_sub_epi32(
 	    totals(_mm512_add_epi32(a, e), _mm512_add_epi32(b, f),
 	    _mm512_add_epi32(c, g), _mm512_add_epi32(d, h)),
-	    _mm_slli_epi32(s, 7)));
+	    _mm_slli_epi32(s, 6)));
 }
 
 const struct kernel kernelavx512 = {

@@ -114,7 +114,7 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 	turn(v, room, len, signs);
 	turn(room, v, len, signs + len);
 	most = greatest(v, len);
-	inverse = most > 0 ? 127.0f / most : 0;
+	inverse = most > 0 ? (float)KERNEL_CODE_MAX / most : 0;
 	for (i = 0; i < len; i++) {
 		int32_t c = (int32_t)((v[i] * inverse + ROUND) - ROUND);
 
@@ -123,7 +123,7 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 		code[i] = (int8_t)c;
 	}
 	/* each turn has made it longer, together by a power of two */
-	t.scale = most / 127.0f / (float)(turn_block(len) / LANES);
+	t.scale = most / (float)KERNEL_CODE_MAX / (float)(turn_block(len) / LANES);
 	t.sum = sum;
 	t.squared = (t.scale * t.scale) * (float)squares;
 	return t;
