@@ -71,10 +71,11 @@ class Data:
         return os.path.join(self.folder, name)
 
     def made_by(self, command):
-        """Run it, unless what is there was made by the same command."""
+        """Run it, unless what is there was made by the same command, from whatever folder."""
+        words = " ".join(os.path.basename(word) for word in command)
         try:
             with open(self.path("made-by"), encoding="utf-8") as f:
-                if f.read() == " ".join(command):
+                if f.read() == words:
                     return
         except OSError:
             pass
@@ -82,7 +83,7 @@ class Data:
         os.makedirs(self.folder)
         subprocess.run(command, check=True)
         with open(self.path("made-by"), "w", encoding="utf-8") as f:
-            f.write(" ".join(command))
+            f.write(words)
 
     def from_npy(self, path, queries):
         if not path:
@@ -300,7 +301,7 @@ def report(args, data, runs, ours, theirs, graphs):
 
 
 def tables(rows, out):
-    """The tables of docs/BENCH.md."""
+    """The tables of docs/BENCH.md. Ratios: CPU by that of each column of ours."""
     who = [w for w in rows[0]["cost"] if w != "ours"]
     out.write("| data | ours, CPU (wall), peak | %s |\n|---|---|%s\n" % (" | ".join(who), "---|" * len(who)))
     for r in rows:
@@ -309,7 +310,13 @@ def tables(rows, out):
                  "%.2f s (%.2f s), %.0f MiB" % tuple(ours)]
         for w in who:
             c = r["cost"].get(w)
-            cells.append("-" if not c else "%.2f s (%.2f s): %.1fx" % (c[0], c[1], c[0] / ours[0]))
+            if not c:
+                cells.append("-")
+            elif w.startswith("ours"):
+                cells.append("%.2f s (%.2f s)" % tuple(c[:2]))
+            else:
+                cells.append("%.2f s (%.2f s): %s" % (c[0], c[1], " / ".join(
+                    "%.1fx" % (c[0] / x[0]) for v, x in r["cost"].items() if v.startswith("ours"))))
         out.write("| %s |\n" % " | ".join(cells))
     out.write("\n| data | %s | links | unreachable |\n|---|%s---|---|\n" % (
         " | ".join("ef %d" % ef for ef in SHOWN), "---|" * len(SHOWN)))
@@ -385,10 +392,12 @@ def main():
     args = parser.parse_args()
     args.venvs = os.environ["VENVS"]
     args.tool = lambda name: os.path.join(os.environ["BUILD_DIR"], "tests", "bench", name)
-    rows = [compare(args, name) for name in args.sets or (["mini"] if args.mini else []) + list(SETS)]
-    if args.tables:
-        with open(args.tables, "w", encoding="utf-8") as f:
-            tables(rows, f)
+    rows = []
+    for name in args.sets or (["mini"] if args.mini else []) + list(SETS):
+        rows.append(compare(args, name))
+        if args.tables:
+            with open(args.tables, "w", encoding="utf-8") as f:
+                tables(rows, f)
 
 
 if __name__ == "__main__":
