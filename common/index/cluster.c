@@ -12,6 +12,7 @@
 #include "base/workers.h"
 #include "index/leaf.h"
 #include "index/mix.h"
+#include "index/near.h"
 
 #define LEADERS_MAX 1600	/* beyond, the sets are divided again: that is
 				 * cheaper and finds more */
@@ -20,7 +21,7 @@
 #define DEPTH_ONCE 3		/* from here on, no overlap */
 #define DEPTH_MAX 6		/* here, cut anywhere */
 #define CHUNK 192		/* nodes assigned at once */
-#define NOBODY UINT32_MAX
+#define PROBES 8		/* groups of leaders that a node looks into */
 #define TOO_LARGE (3 * CLUSTER_LEAF)
 
 _Static_assert(TOO_LARGE <= LEAF_MAX, "a set must fit into a leaf");
@@ -39,13 +40,17 @@ cluster_release(struct clusters *s)
 
 /* ---- assigning ---- */
 
+/* Nodes to the nearest of leaders. */
 struct assigning {
 	const struct codes *c;
 	const uint32_t *node;
 	uint32_t n;
 	unsigned overlap;
+	uint32_t first;			/* the number of the first leader */
 	struct leaf_panels leaders;
-	uint32_t *to;			/* [n][overlap] */
+	struct near *to;		/* of each place in node[], or of each
+					 * node: the leaders' numbers */
+	bool by_node;
 	char *room;			/* packed rows of each thread */
 	size_t room_size;
 };
@@ -125,8 +130,9 @@ assign_chunk(size_t chunk, unsigned worker, void *arg)
 {
 	const struct assigning *a = arg;
 	const unsigned rows = a->c->kernel->rows;
-	struct choice best[8];
 	uint32_t i, end = (uint32_t)(chunk + 1) * CHUNK;
+	uint64_t key[OVERLAP_MAX];
+	struct choice best[8];
 	unsigned some, r, f;
 
 	if (end > a->n)
@@ -135,12 +141,39 @@ assign_chunk(size_t chunk, unsigned worker, void *arg)
 		some = end - i < rows ? end - i : rows;
 		assign_rows(a, i, some, a->room + worker * a->room_size,
 		    best);
-		for (r = 0; r < some; r++)
-			for (f = 0; f < a->overlap; f++)
-				a->to[(size_t)(i + r) * a->overlap + f] =
-				    f < best[r].n ? best[r].leader[f] :
-				    NOBODY;
+		for (r = 0; r < some; r++) {
+			for (f = 0; f < best[r].n; f++)
+				key[f] = near_key(best[r].distance[f],
+				    a->first + best[r].leader[f]);
+			near_merge(a->to, a->by_node ? a->node[i + r] : i + r,
+			    key, best[r].n);
+		}
 	}
+}
+
+/* Merge the nearest of these leaders, numbered from a->first on, into a->to.
+ * 0, or -1: no memory. */
+static int
+assign(struct assigning *a, const uint32_t *leader, uint32_t leaders,
+    unsigned threads)
+{
+	struct err ignored;
+	int r = -1;
+
+	a->room_size = (size_t)a->c->kernel->rows * a->c->kernel->row_bytes *
+	    a->c->len;
+	a->room = large_alloc(threads, a->room_size);
+	if (a->room && leaf_panels_init(&a->leaders, a->c, leaders,
+	    &ignored) == 0) {
+		leaf_panels_fill(&a->leaders, a->c, leader, leaders,
+		    a->c->ip);
+		workers_run(threads, (a->n + CHUNK - 1) / CHUNK, 4,
+		    assign_chunk, a);
+		r = 0;
+	}
+	leaf_panels_release(&a->leaders);
+	large_free(a->room);
+	return r;
 }
 
 /* ---- dividing ---- */
@@ -159,30 +192,6 @@ draw(const uint32_t *node, uint32_t n, uint32_t *leader, uint32_t leaders,
 	}
 }
 
-/* Members of each leader's set, from what each node was assigned to. */
-static int
-gather(const struct assigning *a, struct cluster_set *set, uint32_t leaders)
-{
-	size_t i, all = (size_t)a->n * a->overlap;
-	uint32_t l;
-
-	for (i = 0; i < all; i++)
-		if (a->to[i] != NOBODY)
-			set[a->to[i]].n++;
-	for (l = 0; l < leaders; l++) {
-		set[l].node = malloc(((size_t)set[l].n + 1) *
-		    sizeof(uint32_t));
-		if (!set[l].node)
-			return -1;
-		set[l].n = 0;
-	}
-	for (i = 0; i < all; i++)
-		if (a->to[i] != NOBODY)
-			set[a->to[i]].node[set[a->to[i]].n++] =
-			    a->node[i / a->overlap];
-	return 0;
-}
-
 static void
 free_sets(struct cluster_set *set, uint32_t n)
 {
@@ -193,41 +202,144 @@ free_sets(struct cluster_set *set, uint32_t n)
 	free(set);
 }
 
+/* Members of each leader's set, from the lists of their leaders.  The sets, to
+ * be freed; NULL: no memory. */
+static struct cluster_set *
+gather(const struct near *to, const uint32_t *node, uint32_t leaders)
+{
+	struct cluster_set *set = calloc(leaders, sizeof(*set)), *own;
+	const uint64_t *key;
+	uint32_t l, i;
+	unsigned f;
+
+	if (!set)
+		return NULL;
+	for (i = 0; i < to->n; i++)
+		for (key = near_list(to, i), f = 0; f < to->count[i]; f++)
+			set[(uint32_t)key[f]].n++;
+	for (l = 0; l < leaders; l++) {
+		set[l].node = malloc(((size_t)set[l].n + 1) *
+		    sizeof(uint32_t));
+		if (!set[l].node) {
+			free_sets(set, leaders);
+			return NULL;
+		}
+		set[l].n = 0;
+		set[l].rank = l;
+	}
+	for (i = 0; i < to->n; i++)
+		for (key = near_list(to, i), f = 0; f < to->count[i]; f++) {
+			own = &set[(uint32_t)key[f]];
+			own->node[own->n++] = node[i];
+		}
+	return set;
+}
+
 /* Divide nodes among leaders.  The sets, to be freed; NULL: no memory. */
 static struct cluster_set *
 divide(const struct codes *c, const uint32_t *node, uint32_t n,
-    uint32_t leaders, unsigned overlap, uint64_t seed, unsigned threads,
-    uint32_t *primary)
+    const uint32_t *leader, uint32_t leaders, unsigned overlap,
+    unsigned threads)
 {
+	struct near to = { 0 };
 	struct assigning a = { .c = c, .node = node, .n = n,
-	    .overlap = overlap, .room_size = (size_t)c->kernel->rows *
-	    c->kernel->row_bytes * c->len };
-	struct cluster_set *set = calloc(leaders, sizeof(*set));
-	uint32_t *leader = malloc(leaders * sizeof(*leader)), i;
+	    .overlap = overlap, .to = &to };
+	struct cluster_set *set = NULL;
 	struct err ignored;
-	bool good;
 
-	a.to = malloc((size_t)n * overlap * sizeof(*a.to));
-	a.room = large_alloc(threads, a.room_size);
-	good = set && leader && a.to && a.room &&
-	    leaf_panels_init(&a.leaders, c, leaders, &ignored) == 0;
-	if (good) {
-		draw(node, n, leader, leaders, seed);
-		leaf_panels_fill(&a.leaders, c, leader, leaders, c->ip);
-		workers_run(threads, (n + CHUNK - 1) / CHUNK, 4, assign_chunk,
-		    &a);
-		good = gather(&a, set, leaders) == 0;
-		for (i = 0; primary && i < n; i++)
-			primary[i] = a.to[(size_t)i * overlap];
+	if (near_init(&to, n, overlap, &ignored) == 0 &&
+	    assign(&a, leader, leaders, threads) == 0)
+		set = gather(&to, node, leaders);
+	near_release(&to);
+	return set;
+}
+
+/* ---- the first time: many leaders, in groups ---- */
+
+struct grouping {
+	const struct codes *c;
+	unsigned overlap;
+	uint32_t groups;
+	uint32_t *leader;		/* group by group */
+	uint32_t leaders;
+	struct cluster_set *group;	/* the leaders of each ... */
+	struct cluster_set *nodes;	/* ... and the nodes near to it */
+	struct near to;			/* of each node: its leaders */
+};
+
+static void
+grouping_release(struct grouping *g)
+{
+	free_sets(g->group, g->groups);
+	free_sets(g->nodes, g->groups);
+	free(g->leader);
+	near_release(&g->to);
+}
+
+/* Leaders in groups, and who is near to these.  all: the nodes, 0, 1, 2 ... */
+static int
+make_groups(struct grouping *g, const uint32_t *all, uint64_t seed)
+{
+	const struct codes *c = g->c;
+	uint32_t *leader = malloc(g->leaders * sizeof(*leader));
+	uint32_t *head = malloc(g->groups * sizeof(*head)), i, n = 0;
+
+	g->leader = malloc(g->leaders * sizeof(*g->leader));
+	if (leader && head && g->leader) {
+		draw(all, c->n, leader, g->leaders, seed);
+		draw(leader, g->leaders, head, g->groups, seed);
+		g->group = divide(c, leader, g->leaders, head, g->groups, 1,
+		    c->threads);
+		g->nodes = divide(c, all, c->n, head, g->groups,
+		    g->groups < PROBES ? g->groups : PROBES, c->threads);
 	}
-	leaf_panels_release(&a.leaders);
 	free(leader);
-	free(a.to);
-	large_free(a.room);
-	if (good)
-		return set;
-	free_sets(set, leaders);
-	return NULL;
+	free(head);
+	if (!g->group || !g->nodes)
+		return -1;
+	for (i = 0; i < g->groups; i++) {
+		memcpy(g->leader + n, g->group[i].node, g->group[i].n *
+		    sizeof(*g->leader));
+		n += g->group[i].n;
+	}
+	return 0;
+}
+
+/* Each node to the nearest leaders of the groups near to it.  The sets, to be
+ * freed; NULL: no memory. */
+static struct cluster_set *
+divide_all(const struct codes *c, const uint32_t *all, uint32_t leaders,
+    unsigned overlap, uint64_t seed, uint32_t *primary)
+{
+	struct grouping g = { .c = c, .overlap = overlap, .groups = 1,
+	    .leaders = leaders };
+	struct cluster_set *set = NULL;
+	struct err ignored;
+	uint32_t i, first = 0;
+	int r;
+
+	while (g.groups * g.groups < leaders)
+		g.groups++;
+	r = make_groups(&g, all, seed);
+	if (r == 0)
+		r = near_init(&g.to, c->n, overlap, &ignored);
+	for (i = 0; r == 0 && i < g.groups; i++) {
+		struct assigning a = { .c = c, .node = g.nodes[i].node,
+		    .n = g.nodes[i].n, .overlap = overlap, .first = first,
+		    .to = &g.to, .by_node = true };
+
+		if (g.group[i].n > 0)
+			r = assign(&a, g.leader + first, g.group[i].n,
+			    c->threads);
+		first += g.group[i].n;
+	}
+	if (r == 0)
+		set = gather(&g.to, all, leaders);
+	for (i = 0; r == 0 && i < c->n; i++)
+		primary[i] = g.to.count[i] > 0 ? (uint32_t)near_list(&g.to,
+		    i)[0] : 0;
+	grouping_release(&g);
+	return set;
 }
 
 /* ---- all of it ---- */
@@ -236,7 +348,6 @@ struct dividing {
 	struct clusters *s;
 	const struct codes *c;
 	struct cluster_set *top;
-	uint32_t *rank;			/* of each leader */
 	uint64_t seed;
 	pthread_mutex_t lock;
 	bool failed;
@@ -306,6 +417,7 @@ static void
 descend(struct dividing *d, struct cluster_set set, int depth)
 {
 	uint32_t leaders = set.n * 2 / CLUSTER_LEAF + 1, i;
+	uint32_t leader[LEADERS_AGAIN];
 	struct cluster_set *sub;
 
 	if (set.n <= TOO_LARGE) {
@@ -318,8 +430,9 @@ descend(struct dividing *d, struct cluster_set set, int depth)
 	}
 	if (leaders > LEADERS_AGAIN)
 		leaders = LEADERS_AGAIN;
-	sub = divide(d->c, set.node, set.n, leaders, depth > DEPTH_ONCE ?
-	    1 : 2, d->seed + set.n, 1, NULL);
+	draw(set.node, set.n, leader, leaders, d->seed + set.n);
+	sub = divide(d->c, set.node, set.n, leader, leaders,
+	    depth > DEPTH_ONCE ? 1 : 2, 1);
 	free(set.node);
 	if (!sub) {
 		fail(d);
@@ -338,37 +451,7 @@ descend_one(size_t i, unsigned worker, void *arg)
 	struct dividing *d = arg;
 
 	(void)worker;
-	d->top[i].rank = d->rank[i];
 	descend(d, d->top[i], 1);
-}
-
-/* Number leaders anew, so that those near one another have numbers near one
- * another: rank[], by the nearest of a few of them. */
-static int
-rank_leaders(const struct codes *c, const uint32_t *all, uint32_t leaders,
-    uint64_t seed, uint32_t *rank)
-{
-	uint32_t *leader = malloc(leaders * sizeof(*leader));
-	uint32_t *group = malloc(leaders * sizeof(*group));
-	uint32_t groups = 1, g, i, next = 0;
-	struct cluster_set *set = NULL;
-
-	while (groups * groups < leaders)
-		groups++;
-	if (leader && group) {
-		draw(all, c->n, leader, leaders, seed);
-		set = divide(c, leader, leaders, groups, 1, seed, c->threads,
-		    group);
-	}
-	for (g = 0; set && g < groups; g++)
-		for (i = 0; i < leaders; i++)
-			if (group[i] == g)
-				rank[i] = next++;
-	if (set)
-		free_sets(set, groups);
-	free(leader);
-	free(group);
-	return set ? 0 : -1;
 }
 
 static int
@@ -404,18 +487,12 @@ cluster_make(struct clusters *s, const struct codes *c, unsigned overlap,
 	}
 	s->leaders = leaders < 2 ? 2 : leaders > LEADERS_MAX ? LEADERS_MAX :
 	    (uint32_t)leaders;
-	d.rank = malloc(s->leaders * sizeof(*d.rank));
-	if (d.rank && rank_leaders(c, all, s->leaders, seed, d.rank) == 0)
-		d.top = divide(c, all, c->n, s->leaders, overlap, seed,
-		    c->threads, s->primary);
+	d.top = divide_all(c, all, s->leaders, overlap, seed, s->primary);
 	free(all);
 	if (d.top) {
-		for (i = 0; i < c->n; i++)
-			s->primary[i] = d.rank[s->primary[i]];
 		workers_run(c->threads, s->leaders, 1, descend_one, &d);
 		qsort(s->set, s->n, sizeof(*s->set), by_rank);
 	}
-	free(d.rank);
 	r = !d.top || d.failed ? err_nomem(e) : 0;
 	free(d.top);
 	return r;
