@@ -617,6 +617,25 @@ take_hints(struct job *j, struct err *e)
 	return r;
 }
 
+/* A cosine index has the length of each vector, as a float32. */
+static int
+check_lengths(struct job *j, struct err *e)
+{
+	struct slice id;
+	uint32_t i;
+
+	for (i = 0; i < j->v.n; i++) {
+		if (!isinf(j->v.length[i]))
+			continue;
+		if (intake_text(&j->in, j->number[i], &id, e) < 0)
+			return -1;
+		return err_data(e, "the vector of '%.*s' is too long for a "
+		    "cosine index: no float32 can be its length",
+		    (int)(id.len < 100 ? id.len : 100), id.p);
+	}
+	return 0;
+}
+
 static int
 build_it(struct job *j, struct err *e)
 {
@@ -639,8 +658,8 @@ build_it(struct job *j, struct err *e)
 		j->label[i] = i + 1;
 	if (take_hints(j, e) < 0)
 		return -1;
-	if (w->space == SPACE_COSINE &&
-	    vectors_make_unit(&j->v, cf->threads, e) < 0)
+	if (w->space == SPACE_COSINE && (vectors_make_unit(&j->v, cf->threads,
+	    e) < 0 || check_lengths(j, e) < 0))
 		return -1;
 	if (build(&j->b, &j->v, &p, e) < 0)
 		return -1;

@@ -2,6 +2,7 @@
 /* codes.c - vectors as rows of bytes. */
 #include "index/codes.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 
 #define PARTS 64		/* sums of the mean, for any number of threads */
 #define SAMPLE_STEP 8		/* one vector of so many makes the mean */
+#define SMALL 0x1p-20f		/* a greatest number between these is left as
+				 * it is */
+#define LARGE 0x1p20f
 #define AHEAD 8			/* rows asked for before they are needed */
 
 void
@@ -25,11 +29,67 @@ codes_release(struct codes *c)
 
 struct making {
 	struct codes *c;
+	float scale;			/* all numbers are multiplied by it */
 	const struct vectors *v;
 	const uint32_t *which;
 	float *mean, *parts, *signs, *room;
 	float *most;			/* squared, in each part */
 };
+
+/* The greatest number of one part. */
+static void
+greatest_part(size_t part, unsigned worker, void *arg)
+{
+	struct making *m = arg;
+	float *x = m->room + (size_t)worker * 2 * m->c->len;
+	uint32_t most = 0, bits;
+	size_t i, j;
+
+	for (i = part; i < m->c->n; i += PARTS) {
+		vectors_load_near(m->v, m->which[i], x);
+		/* without a sign, the order of the bits is theirs */
+		for (j = 0; j < m->v->dim; j++) {
+			memcpy(&bits, x + j, sizeof(bits));
+			bits &= 0x7fffffff;
+			most = bits > most ? bits : most;
+		}
+	}
+	memcpy(&m->most[part], &most, sizeof(most));
+}
+
+/* Squares and their sums must be numbers: what is very large, or all very
+ * small, is scaled, by a power of two. */
+static void
+choose_scale(struct making *m)
+{
+	float most = 0;
+	size_t part;
+	int power;
+
+	m->scale = 1;
+	if (m->v->length)
+		return;			/* unit vectors */
+	workers_run(m->c->threads, PARTS, 1, greatest_part, m);
+	for (part = 0; part < PARTS; part++) {
+		most = m->most[part] > most ? m->most[part] : most;
+		m->most[part] = 0;
+	}
+	if (most > 0 && (most < SMALL || most > LARGE)) {
+		(void)frexpf(most, &power);
+		m->scale = ldexpf(1, power < -120 ? 120 : -power);
+	}
+}
+
+static void
+load(const struct making *m, size_t i, float *x)
+{
+	size_t j;
+
+	vectors_load_near(m->v, m->which[i], x);
+	if (m->scale != 1)
+		for (j = 0; j < m->v->dim; j++)
+			x[j] *= m->scale;
+}
 
 /* One part of the mean, and of the greatest |x|^2. */
 static void
@@ -45,7 +105,7 @@ sum_part(size_t part, unsigned worker, void *arg)
 
 		if (!m->c->ip && i / PARTS % SAMPLE_STEP != 0)
 			continue;
-		vectors_load_near(m->v, m->which[i], x);
+		load(m, i, x);
 		for (j = 0; j < dim; j++) {
 			sum[j] += x[j];
 			squared += x[j] * x[j];
@@ -63,7 +123,7 @@ make_one(size_t i, unsigned worker, void *arg)
 	float *x = m->room + (size_t)worker * 2 * c->len;
 	size_t dim = m->v->dim, j;
 
-	vectors_load_near(m->v, m->which[i], x);
+	load(m, i, x);
 	for (j = 0; j < dim; j++)
 		x[j] -= m->mean[j];
 	memset(x + dim, 0, (c->len - dim) * sizeof(*x));
@@ -81,6 +141,7 @@ make(struct making *m)
 
 	for (j = 0; j < 2 * c->len; j++)
 		m->signs[j] = mix64(j) & 1 ? 1.0f : -1.0f;
+	choose_scale(m);
 	workers_run(c->threads, PARTS, 1, sum_part, m);
 	for (part = 0; part < PARTS; part++) {
 		for (i = part; i < c->n; i += PARTS)

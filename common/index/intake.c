@@ -62,13 +62,14 @@ find(struct intake *in, const struct hash *print)
 static int
 grow_links(struct intake *in, uint32_t room)
 {
+	uint32_t had = in->link ? in->ids_room : 0;
 	struct intake_links *link = reallocarray(in->link, room,
 	    sizeof(*link));
 
 	if (!link)
 		return -1;
 	in->link = link;
-	memset(link + in->ids, 0, (room - in->ids) * sizeof(*link));
+	memset(link + had, 0, (room - had) * sizeof(*link));
 	return 0;
 }
 
@@ -225,7 +226,7 @@ put(struct intake *in, struct intake_id *id, const struct record *r,
 	same = has_length ? 0 : has_it(in, id, r->embedding, e);
 	if (same < 0)
 		return -1;
-	id->seq_id = r->has & FIELD_SEQ_ID ? r->seq_id : 0;
+	id->seq_id = r->has & FIELD_SEQ_ID && r->seq_id > 0 ? r->seq_id : 0;
 	if (same)
 		return 0;
 	buf_add(&in->out, r->embedding, (size_t)r->dim * 4);

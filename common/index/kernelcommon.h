@@ -100,6 +100,8 @@ greatest(const float *v, size_t len)
 	return f;
 }
 
+#define TINY 1e-30f	/* what is not greater is 0 */
+
 /* 1.5 * 2^23: a float of at most 2^22 plus this has its last bit at 1. */
 #define ROUND 12582912.0f
 
@@ -114,7 +116,7 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 	turn(v, room, len, signs);
 	turn(room, v, len, signs + len);
 	most = greatest(v, len);
-	inverse = most > 0 ? (float)KERNEL_CODE_MAX / most : 0;
+	inverse = most > TINY ? (float)KERNEL_CODE_MAX / most : 0;
 	for (i = 0; i < len; i++) {
 		int32_t c = (int32_t)((v[i] * inverse + ROUND) - ROUND);
 
@@ -122,6 +124,8 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 		squares += c * c;
 		code[i] = (int8_t)c;
 	}
+	if (!(most > TINY))
+		most = 0;
 	/* each turn has made it longer, together by a power of two */
 	t.scale = most / (float)KERNEL_CODE_MAX / (float)(turn_block(len) / LANES);
 	t.sum = sum;

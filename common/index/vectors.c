@@ -43,7 +43,8 @@ measure(size_t i, unsigned worker, void *arg)
 	struct vectors *v = arg;
 	const uint8_t *p = vectors_given(v, (uint32_t)i);
 	double own = norm(p, v->dim);
-	float length = own < (double)FLT_MAX ? (float)own : FLT_MAX;
+	float length = own > (double)FLT_MAX ? INFINITY :
+	    own < (double)FLT_MIN ? 0 : (float)own;
 	float told = v->told ? le_f32(p + v->told) : 0;
 
 	(void)worker;
@@ -91,10 +92,13 @@ vectors_load(const struct vectors *v, uint32_t i, float *to)
 
 	for (j = 0; j < v->dim; j++)
 		to[j] = le_f32(p + 4 * j);
-	if (!v->length || v->length[i] == 0)
+	if (!v->length)
 		return;
-	for (j = 0; j < v->dim; j++)
-		to[j] = unit(to[j], v->length[i]);
+	if (v->length[i] == 0)
+		memset(to, 0, v->dim * sizeof(*to));
+	else
+		for (j = 0; j < v->dim; j++)
+			to[j] = unit(to[j], v->length[i]);
 }
 
 void
@@ -104,12 +108,8 @@ vectors_load_near(const struct vectors *v, uint32_t i, float *to)
 	float scale = 1;
 	size_t j;
 
-	if (v->length && v->length[i] > 0)
-		scale = 1 / v->length[i];
-	if (isinf(scale)) {
-		vectors_load(v, i, to);
-		return;
-	}
+	if (v->length)
+		scale = v->length[i] > 0 ? 1 / v->length[i] : 0;
 	for (j = 0; j < v->dim; j++)
 		to[j] = le_f32(p + 4 * j) * scale;
 }

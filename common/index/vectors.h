@@ -40,8 +40,9 @@ vectors_given(const struct vectors *v, uint32_t i)
 }
 
 /* Make this a cosine index's: fill in length.  One that a vector came with and
- * that is not its own (within 1e-5) is left aside.  0, or -1 with *e set: no
- * memory. */
+ * that is not its own (within 1e-5) is left aside.  Below 2^-126 a length is 0,
+ * and the vector zeros; what is too long for a float32 is infinity, and such a
+ * vector cannot be in an index.  0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int vectors_make_unit(struct vectors *v, unsigned threads,
     struct err *e);
 
