@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_hnsw - build an index over a file of float32, and say what it took.
  *
- * usage: bench_hnsw FILE DIM SPACE OUTDIR [M EFC THREADS FACTOR OVERLAP]
+ * usage: bench_hnsw FILE DIM SPACE OUTDIR [M EFC THREADS FACTOR OVERLAP OLD]
+ *
+ * OUTDIR "-": nothing is written.  FACTOR, OVERLAP 0: as usual.  OLD: an index of
+ * the same file by this program, from which candidates are taken.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -14,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/le.h"
 #include "index/build.h"
 #include "index/files.h"
 #include "base/workers.h"
@@ -37,6 +41,57 @@ cpu(void)
 	    (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1e-6;
 }
 
+/* A file as it lies; NULL: it cannot be had. */
+static uint8_t *
+map(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return NULL;
+	*size = (size_t)st.st_size;
+	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* The links of an index of ours, whose labels are numbers from 1. */
+static int
+read_old(const char *dir, uint32_t n, struct hints *h, struct err *e)
+{
+	char path[4096];
+	uint32_t to[HINTS_MAX], i, k, all;
+	uint64_t element, label;
+	const uint8_t *header, *level0, *p;
+	size_t size;
+
+	snprintf(path, sizeof(path), "%s/header.bin", dir);
+	header = map(path, &size);
+	snprintf(path, sizeof(path), "%s/data_level0.bin", dir);
+	level0 = map(path, &size);
+	if (!header || !level0)
+		return err_fail(e, "%s: no index", dir);
+	element = le_u64(header + 28);
+	label = le_u64(header + 36);
+	if (size != n * element)
+		return err_fail(e, "%s: of another file", dir);
+	if (hints_init(h, n, e) < 0)
+		return -1;
+	for (i = 0; i < n; i++) {
+		p = level0 + i * element;
+		all = le_u16(p);
+		for (k = 0; k < all && k < HINTS_MAX; k++)
+			to[k] = (uint32_t)le_u64(level0 + le_u32(p + 4 + 4 *
+			    (size_t)k) * element + label) - 1;
+		if (hints_add(h, (uint32_t)le_u64(p + label) - 1, to, k, e) <
+		    0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -46,12 +101,12 @@ main(int argc, char *argv[])
 	struct build_result b;
 	struct vectors v;
 	struct files f;
-	struct stat st;
+	struct hints hints = { 0 };
 	struct err e = { 0 };
-	float *x;
+	uint8_t *x;
 	uint64_t *label;
 	double w, c;
-	int fd, dir;
+	int dir;
 
 	if (argc < 5)
 		return 2;
@@ -66,18 +121,23 @@ main(int argc, char *argv[])
 	if (argc > 9)
 		p.overlap = (unsigned)atoi(argv[9]);
 	p.ip = strcmp(argv[3], "ip") == 0;
-	fd = open(argv[1], O_RDONLY);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	x = map(argv[1], &n);
+	if (!x)
 		return 4;
-	n = (size_t)st.st_size / (4 * dim);
-	x = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-	    fd, 0);
+	n /= 4 * dim;
 	label = calloc(n, sizeof(*label));
 	w = wall();
 	c = cpu();
 	for (i = 0; i < n; i++)
 		label[i] = i + 1;
-	v = (struct vectors){ .base = (const uint8_t *)x, .stride = 4 * dim,
+	if (argc > 10) {
+		if (read_old(argv[10], (uint32_t)n, &hints, &e) < 0) {
+			fprintf(stderr, "%s\n", e.msg);
+			return 1;
+		}
+		p.hints = &hints;
+	}
+	v = (struct vectors){ .base = x, .stride = 4 * dim,
 	    .dim = dim, .n = (uint32_t)n };
 	if ((strcmp(argv[3], "cosine") == 0 &&
 	    vectors_make_unit(&v, p.threads, &e) < 0) || build(&b, &v, &p, &e) < 0) {
@@ -100,6 +160,7 @@ main(int argc, char *argv[])
 	}
 	build_release(&b);
 	vectors_release(&v);
+	hints_release(&hints);
 	free(label);
 	return 0;
 }

@@ -145,9 +145,11 @@ def cost(usage):
     return usage.ru_utime + usage.ru_stime
 
 
-def build_ours(args, data, out, kernel=None):
+def build_ours(args, data, out, kernel=None, old=None):
     command = [args.tool("bench_hnsw"), data.base, str(data.dim), data.space, out, str(args.M),
                str(args.efc), str(args.threads)] + args.ours
+    if old:
+        command += ["0"] * (10 - len(command)) + [old]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                                env=dict(os.environ, CHROMAUTILS_KERNEL=kernel) if kernel else None)
@@ -320,14 +322,13 @@ def tables(rows, out):
         out.write("| %s |\n" % " | ".join(cells))
     out.write("\n| data | %s | links | unreachable |\n|---|%s---|---|\n" % (
         " | ".join("ef %d" % ef for ef in SHOWN), "---|" * len(SHOWN)))
-    for r in rows:
+    for name, r in [(n, x) for r in rows for n, x in ((r["set"], r), (r["set"] + ", old graph", r["again"]))]:
         cells = ["%.4f / %.4f, %+.2f (%+.2f)" % (e[1], e[2], e[3], e[7]) for e in r["ef"]]
-        out.write("| %s | %s | %s | %s |\n" % (r["set"], " | ".join(cells), " / ".join(
-            "%.1f" % x for x in r["links"]), " / ".join("%d" % x for x in r["unreachable"])))
+        out.write("| %s | %s | %s | %s |\n" % (name, " | ".join(cells), " / ".join(            "%.1f" % x for x in r["links"]), " / ".join("%d" % x for x in r["unreachable"])))
 
 
-def measure(args, data):
-    """All in turns: what each run cost, and hnswlib's indexes, one of each round."""
+def measure(args, data, own):
+    """All in turns: what each run cost, and hnswlib's indexes, one of each round.  own: an index of ours."""
     peers = {who: venv for who, venv in {"native": "hnswlib-native", "shipped": "0.6.3"}.items()
              if who in args.peers and os.path.exists(python(args, venv))}
     prefix, runs = "theirs-%d-%d-" % (args.M, args.efc), {"ours": []}
@@ -338,9 +339,10 @@ def measure(args, data):
             shutil.rmtree(path)
         kept = [data.path(prefix + str(i)) for i in range(max(args.rounds, 1))]
     for i in range(max(args.rounds, 1)):
-        runs["ours"].append(build_ours(args, data, "-"))
-        for kernel in args.kernels:
-            runs.setdefault("ours, " + kernel, []).append(build_ours(args, data, "-", kernel))
+        for kernel in [None] + args.kernels:
+            name = "ours" + (", " + kernel if kernel else "")
+            runs.setdefault(name, []).append(build_ours(args, data, "-", kernel))
+            runs.setdefault(name + ", old graph", []).append(build_ours(args, data, "-", kernel, own))
         for who, venv in peers.items() if again else ():
             keep = who == next(iter(peers))
             runs.setdefault(who, []).append(
@@ -352,20 +354,25 @@ def measure(args, data):
 
 def compare(args, name):
     data = Data(args, name)
-    runs, kept = measure(args, data)
-    own = data.path("ours")
-    shutil.rmtree(own, ignore_errors=True)
+    own, again = data.path("ours"), data.path("ours-old-graph")
+    for path in own, again:
+        shutil.rmtree(path, ignore_errors=True)
     build_ours(args, data, own)
+    build_ours(args, data, again, None, own)
+    runs, kept = measure(args, data, own)
     graphs, found = [], []
-    for path in [own] + kept:
+    for path in [own, again] + kept:
         result, labels = search(args, data, path)
-        agreed = check(args, data, path, labels) if args.check and len(found) < 2 else float("nan")
-        if len(found) < 2:
-            graphs.append(("hnswlib" if found else "ours", describe(args, path) + [agreed]))
+        agreed = check(args, data, path, labels) if args.check and len(found) < 3 else float("nan")
+        if len(found) < 3:
+            graphs.append((["ours", "again", "hnswlib"][len(found)], describe(args, path) + [agreed]))
         found.append(result)
     # hnswlib's indexes differ, as its threads meet: the mean of all of them
-    theirs = {ef: tuple(np.mean([r[ef][i] for r in found[1:]], axis=0) for i in range(4)) for ef in EFS}
-    return report(args, data, runs, found[0], theirs, graphs)
+    theirs = {ef: tuple(np.mean([r[ef][i] for r in found[2:]], axis=0) for i in range(4)) for ef in EFS}
+    row = report(args, data, runs, found[0], theirs, [graphs[0], graphs[2]])
+    line("with the old graph:")
+    row["again"] = report(args, data, runs, found[1], theirs, graphs[1:])
+    return row
 
 
 def main():
