@@ -12,6 +12,9 @@
 #define PARTS 64		/* sums of the mean, for any number of threads */
 #define SAMPLE_STEP 8		/* one vector of so many makes the mean */
 #define AHEAD 8			/* rows asked for before they are needed */
+#define HUGE_SQUARE 1e36f	/* distances of codes that long are still below
+				 * FLT_MAX */
+#define HUGE_BY 0x1p-96f	/* makes any float32 small enough */
 
 void
 codes_release(struct codes *c)
@@ -29,7 +32,19 @@ struct making {
 	const uint32_t *which;
 	float *mean, *parts, *signs, *room;
 	float *most;			/* squared, in each part */
+	float by;			/* all vectors are multiplied by this */
+	bool huge;			/* one is too long for float distances */
 };
+
+static void
+load(const struct making *m, size_t i, float *x)
+{
+	size_t j;
+
+	vectors_load_near(m->v, m->which[i], x);
+	for (j = 0; m->by != 1 && j < m->v->dim; j++)
+		x[j] *= m->by;
+}
 
 /* One part of the mean, and of the greatest |x|^2. */
 static void
@@ -45,7 +60,7 @@ sum_part(size_t part, unsigned worker, void *arg)
 
 		if (!m->c->ip && i / PARTS % SAMPLE_STEP != 0)
 			continue;
-		vectors_load_near(m->v, m->which[i], x);
+		load(m, i, x);
 		for (j = 0; j < dim; j++) {
 			sum[j] += x[j];
 			squared += x[j] * x[j];
@@ -63,13 +78,15 @@ make_one(size_t i, unsigned worker, void *arg)
 	float *x = m->room + (size_t)worker * 2 * c->len;
 	size_t dim = m->v->dim, j;
 
-	vectors_load_near(m->v, m->which[i], x);
+	load(m, i, x);
 	for (j = 0; j < dim; j++)
 		x[j] -= m->mean[j];
 	memset(x + dim, 0, (c->len - dim) * sizeof(*x));
 	c->terms[i] = c->kernel->quantise(x, x + c->len, c->len, m->signs,
 	    c->code + i * c->len);
 	c->terms[i].add = c->ip ? m->most[0] : c->terms[i].squared;
+	if (!(c->terms[i].add < HUGE_SQUARE))
+		__atomic_store_n(&m->huge, true, __ATOMIC_RELAXED);
 }
 
 static void
@@ -79,6 +96,9 @@ make(struct making *m)
 	size_t dim = m->v->dim, part, i, j;
 	uint32_t summed = 0;
 
+	memset(m->mean, 0, dim * sizeof(*m->mean));
+	memset(m->parts, 0, PARTS * dim * sizeof(*m->parts));
+	memset(m->most, 0, PARTS * sizeof(*m->most));
 	for (j = 0; j < 2 * c->len; j++)
 		m->signs[j] = mix64(j) & 1 ? 1.0f : -1.0f;
 	workers_run(c->threads, PARTS, 1, sum_part, m);
@@ -101,7 +121,7 @@ int
 codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
     uint32_t n, bool ip, unsigned threads, struct err *e)
 {
-	struct making m = { .c = c, .v = v, .which = which };
+	struct making m = { .c = c, .v = v, .which = which, .by = 1 };
 	int r = 0;
 
 	*c = (struct codes){ .kernel = kernel_best(), .n = n,
@@ -119,6 +139,10 @@ codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
 		r = err_nomem(e);
 	else
 		make(&m);
+	if (m.huge) {
+		m.by = HUGE_BY;
+		make(&m);
+	}
 	free(m.mean);
 	free(m.parts);
 	free(m.signs);
