@@ -62,13 +62,15 @@ find(struct intake *in, const struct hash *print)
 static int
 grow_links(struct intake *in, uint32_t room)
 {
+	/* the first of them may come with any id, and those before had none */
+	uint32_t had = in->link ? in->ids : 0;
 	struct intake_links *link = reallocarray(in->link, room,
 	    sizeof(*link));
 
 	if (!link)
 		return -1;
 	in->link = link;
-	memset(link + in->ids, 0, (room - in->ids) * sizeof(*link));
+	memset(link + had, 0, (room - had) * sizeof(*link));
 	return 0;
 }
 
