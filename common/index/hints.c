@@ -45,7 +45,8 @@ hints_add(struct hints *h, uint32_t from, const uint32_t *to, size_t n,
 	}
 	if (n > 0)
 		memcpy(h->to + h->used, to, n * sizeof(*to));
-	h->known += n > 0 && h->count[from] == 0;
+	h->known -= h->count[from] > 0;
+	h->known += n > 0;
 	h->at[from] = h->used;
 	h->count[from] = (uint16_t)n;
 	h->used += n;
@@ -64,25 +65,47 @@ struct merging {
 /* Nodes waiting to be compared with one. */
 struct batch {
 	uint32_t to[KERNEL_SORT_MAX];
-	uint64_t key[KERNEL_SORT_MAX];	/* when they were: sorted, none twice */
 	unsigned n;
+	uint64_t nearest[NEAREST];	/* of all that were compared */
+	unsigned nearest_n;
 };
+
+/* Sorted keys, some of them in the list already. */
+static void
+keep_nearest(struct batch *b, const uint64_t *key, unsigned n)
+{
+	uint64_t had[NEAREST];
+	unsigned i = 0, j = 0, m, all = b->nearest_n;
+
+	memcpy(had, b->nearest, sizeof(b->nearest));
+	for (m = 0; m < NEAREST && (i < n || j < all); m++) {
+		uint64_t x = i < n ? key[i] : UINT64_MAX;
+		uint64_t y = j < all ? had[j] : UINT64_MAX;
+
+		b->nearest[m] = x < y ? x : y;
+		i += x <= y;
+		j += y <= x;
+	}
+	b->nearest_n = m;
+}
 
 static void
 compare(const struct merging *m, uint32_t node, struct batch *b)
 {
+	uint64_t key[KERNEL_SORT_MAX];
 	float distance[KERNEL_SORT_MAX];
 	unsigned i, n;
 
 	codes_distances(m->c, node, b->to, b->n, distance);
 	for (i = 0; i < b->n; i++)
-		b->key[i] = near_key(distance[i], b->to[i]);
-	m->c->kernel->sort(b->key, b->n);
+		key[i] = near_key(distance[i], b->to[i]);
+	m->c->kernel->sort(key, b->n);
 	for (i = n = 0; i < b->n; i++)
-		if (n == 0 || b->key[n - 1] != b->key[i])
-			b->key[n++] = b->key[i];
-	near_merge(m->l, node, b->key, n);
-	b->n = n;
+		if (n == 0 || key[n - 1] != key[i])
+			key[n++] = key[i];
+	near_merge(m->l, node, key, n);
+	keep_nearest(b, key, n);
+	b->n = 0;
 }
 
 /* Those that another node was linked to, to the ones that wait. */
@@ -97,10 +120,8 @@ collect(const struct merging *m, uint32_t node, uint32_t of, struct batch *b)
 		if (other == node)
 			continue;
 		b->to[b->n++] = other;
-		if (b->n == KERNEL_SORT_MAX) {
+		if (b->n == KERNEL_SORT_MAX)
 			compare(m, node, b);
-			b->n = 0;
-		}
 	}
 }
 
@@ -108,19 +129,18 @@ static void
 merge_one(size_t i, unsigned worker, void *arg)
 {
 	const struct merging *m = arg;
-	struct batch b = { .n = 0 };
-	uint32_t nearest[NEAREST];
+	struct batch b = { 0 };
+	uint64_t nearest[NEAREST];
 	unsigned n, k;
 
 	(void)worker;
 	collect(m, (uint32_t)i, (uint32_t)i, &b);
 	if (b.n > 0)
 		compare(m, (uint32_t)i, &b);
-	for (n = 0; n < NEAREST && n < b.n; n++)
-		nearest[n] = (uint32_t)b.key[n];
-	b.n = 0;
+	n = b.nearest_n;
+	memcpy(nearest, b.nearest, sizeof(nearest));
 	for (k = 0; k < n; k++)
-		collect(m, (uint32_t)i, nearest[k], &b);
+		collect(m, (uint32_t)i, (uint32_t)nearest[k], &b);
 	if (b.n > 0)
 		compare(m, (uint32_t)i, &b);
 }
