@@ -392,7 +392,7 @@ main(void)
 	static const struct given poor[] = {
 		{ GIVEN_UNIFORM, 1300, 20, 2, L2, 0 },
 		{ GIVEN_TIGHT, 1300, 20, 2, IP, 0 },
-		{ GIVEN_RANDOM, 1300, 8, 16, L2, 1e-30f },
+		{ GIVEN_RANDOM, 400, 8, 16, L2, 1e-30f },
 	};
 	static const size_t dims[] = { 1, 2, 63, 64, 65, 300 };
 	static const struct given same[] = {
