@@ -42,23 +42,26 @@ static unsigned
 wrong_header(uint64_t ef)
 {
 	const uint64_t n = b.graph.n + b.copies, m = b.graph.m, dim = v.dim;
+	unsigned bad = 0;
 	double mult;
 
 	if (header.len != 100)
 		return 1;
 	memcpy(&mult, at(&header, 84), 8);
-	return (le_u32(at(&header, 0)) != 1) + (le_u64(at(&header, 4)) != 0) +
-	    (le_u64(at(&header, 12)) != n) + (le_u64(at(&header, 20)) != n) +
-	    (le_u64(at(&header, 28)) != 4 + 8 * m + 4 * dim + 8) +
-	    (le_u64(at(&header, 36)) != 4 + 8 * m + 4 * dim) +
-	    (le_u64(at(&header, 44)) != 4 + 8 * m) +
-	    (le_u32(at(&header, 52)) != (n ? (uint32_t)b.graph.max_level :
-	    UINT32_MAX)) + (le_u32(at(&header, 56)) != (n ? b.graph.entry :
-	    UINT32_MAX)) + (le_u64(at(&header, 60)) != m) +
-	    (le_u64(at(&header, 68)) != 2 * m) +
-	    (le_u64(at(&header, 76)) != m) +
-	    (mult < 1 / log((double)m) || mult > 1 / log((double)m)) +
-	    (le_u64(at(&header, 92)) != (ef < m ? m : ef));
+	bad += le_u32(at(&header, 0)) != 1;
+	bad += le_u64(at(&header, 4)) != 0;
+	bad += le_u64(at(&header, 12)) != n || le_u64(at(&header, 20)) != n;
+	bad += le_u64(at(&header, 28)) != 4 + 8 * m + 4 * dim + 8;
+	bad += le_u64(at(&header, 36)) != 4 + 8 * m + 4 * dim;
+	bad += le_u64(at(&header, 44)) != 4 + 8 * m;
+	bad += le_u32(at(&header, 52)) != (n ? (uint32_t)b.graph.max_level :
+	    UINT32_MAX);
+	bad += le_u32(at(&header, 56)) != (n ? b.graph.entry : UINT32_MAX);
+	bad += le_u64(at(&header, 60)) != m || le_u64(at(&header, 76)) != m;
+	bad += le_u64(at(&header, 68)) != 2 * m;
+	bad += mult < 1 / log((double)m) || mult > 1 / log((double)m);
+	bad += le_u64(at(&header, 92)) != (ef < m ? m : ef);
+	return bad;
 }
 
 static uint32_t
