@@ -3,6 +3,7 @@
 #include "index/cluster.h"
 
 #include <float.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -79,6 +80,16 @@ consider(struct choice *best, unsigned overlap, float distance,
 	best->leader[t] = leader;
 }
 
+/* As if it were of norm 1, like the leaders: next to the 1 of theirs, |x|^2
+ * must not make products vanish, nor vanish itself. */
+static struct kernel_terms
+direction(struct kernel_terms x)
+{
+	x.scale /= sqrtf(x.squared) + 1e-30f;
+	x.add = 1;
+	return x;
+}
+
 /* Rows of a tile against all leaders. */
 static void
 assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
@@ -108,7 +119,7 @@ assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
 			    i]];
 
 			if (a->c->ip)
-				x.add = x.squared;
+				x = direction(x);
 			k->distances(product + (size_t)i * k->columns, x,
 			    best[i].n == a->overlap ?
 			    best[i].distance[a->overlap - 1] : FLT_MAX,

@@ -65,6 +65,7 @@ struct batch {
 	uint32_t to[KERNEL_SORT_MAX];
 	uint64_t key[KERNEL_SORT_MAX];	/* when they were: sorted, none twice */
 	unsigned n;
+	uint64_t nearest;		/* of all that were compared */
 };
 
 static void
@@ -81,7 +82,9 @@ compare(const struct merging *m, uint32_t node, struct batch *b)
 		if (n == 0 || b->key[n - 1] != b->key[i])
 			b->key[n++] = b->key[i];
 	near_merge(m->l, node, b->key, n);
-	b->n = n;
+	if (b->key[0] < b->nearest)
+		b->nearest = b->key[0];
+	b->n = 0;
 }
 
 /* Those that another node was linked to, to the ones that wait. */
@@ -96,10 +99,8 @@ collect(const struct merging *m, uint32_t node, uint32_t of, struct batch *b)
 		if (other == node)
 			continue;
 		b->to[b->n++] = other;
-		if (b->n == KERNEL_SORT_MAX) {
+		if (b->n == KERNEL_SORT_MAX)
 			compare(m, node, b);
-			b->n = 0;
-		}
 	}
 }
 
@@ -107,17 +108,15 @@ static void
 merge_one(size_t i, unsigned worker, void *arg)
 {
 	const struct merging *m = arg;
-	struct batch b = { .n = 0 };
-	uint32_t nearest;
+	struct batch b = { .n = 0, .nearest = UINT64_MAX };
 
 	(void)worker;
 	collect(m, (uint32_t)i, (uint32_t)i, &b);
-	if (b.n == 0)
+	if (b.n > 0)
+		compare(m, (uint32_t)i, &b);
+	if (b.nearest == UINT64_MAX)
 		return;
-	compare(m, (uint32_t)i, &b);
-	nearest = (uint32_t)b.key[0];
-	b.n = 0;
-	collect(m, (uint32_t)i, nearest, &b);
+	collect(m, (uint32_t)i, (uint32_t)b.nearest, &b);
 	if (b.n > 0)
 		compare(m, (uint32_t)i, &b);
 }

@@ -78,11 +78,11 @@ near_merge(struct near *l, uint32_t node, const uint64_t *key, unsigned n)
 		y = b[j];
 		if ((x & y) == UINT64_MAX)
 			break;
-		own[m] = x < y ? x : y;
+		__atomic_store_n(&own[m], x < y ? x : y, __ATOMIC_RELAXED);
 		i += x <= y;
 		j += y <= x;
 	}
-	__atomic_store_n(&l->count[node], (uint8_t)m, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->count[node], (uint8_t)m, __ATOMIC_RELEASE);
 	unlock(l, node);
 }
 
@@ -91,8 +91,9 @@ near_limit(const struct near *l, uint32_t node)
 {
 	const uint64_t *last = near_list(l, node) + l->kept - 1;
 
-	/* another thread may be at it: an older limit is only wider */
-	if (__atomic_load_n(&l->count[node], __ATOMIC_RELAXED) < l->kept)
+	/* another thread may be at it: an older limit is only wider, and when
+	 * the list is seen to be full, its last is there */
+	if (__atomic_load_n(&l->count[node], __ATOMIC_ACQUIRE) < l->kept)
 		return FLT_MAX;
 	return near_distance(__atomic_load_n(last, __ATOMIC_RELAXED));
 }

@@ -183,8 +183,9 @@ int
 upper_build(struct graph *g, const struct codes *c, unsigned ef,
     uint64_t seed, struct err *e)
 {
+	unsigned least = ef < g->m ? g->m : ef;
 	struct inserting in = { .g = g, .c = c,
-	    .ef = ef > EF_MAX ? EF_MAX : ef < g->m ? g->m : ef,
+	    .ef = least > EF_MAX ? EF_MAX : least,
 	    .levels = g->max_level > 0 ? (unsigned)g->max_level : 0 };
 	uint32_t most = g->uppers / 8 + BATCH_MIN + 1;
 	uint32_t *order = malloc(((size_t)g->uppers + 1) * sizeof(*order));

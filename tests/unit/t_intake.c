@@ -7,6 +7,7 @@
 
 #include "../scratch.h"
 #include "../tap.h"
+#include "base/le.h"
 
 static struct intake in;
 static struct vectors v;
@@ -157,10 +158,118 @@ test_many(void)
 	intake_release(&in);
 }
 
+/* A vector with links to labels; its own is label. */
+static void
+linked(const char *id, uint64_t label, const uint64_t *to, uint32_t n)
+{
+	static uint8_t links[4 + 8 * 200 + 4];
+	float x[2] = { (float)label, 1 };
+	struct record r = { .type = RECORD_VECTOR, .has = FIELD_ID |
+	    FIELD_EMBEDDING | FIELD_LABEL | FIELD_LINKS, .id = slice_str(id),
+	    .dim = 2, .embedding = (const uint8_t *)x, .label = label };
+	struct err e;
+	uint32_t i;
+
+	le_put_u32(links, n);
+	for (i = 0; i < n; i++)
+		le_put_u64(links + 4 + 8 * i, to[i]);
+	r.links = slice_of((const char *)links, n ? 4 + 8 * (size_t)n : 0);
+	if (intake_take(&in, &r, &e) < 0)
+		scratch_die(e.msg);
+}
+
+/* The hints of vector i are these. */
+static void
+hints_are(const struct hints *h, uint32_t i, const uint32_t *to, unsigned n,
+    const char *name)
+{
+	ok(h->count[i] == n && memcmp(h->to + h->at[i], to, n * 4) == 0,
+	    "%s", name);
+}
+
+#define TO(...) (uint64_t[]){ __VA_ARGS__ }, \
+	sizeof((uint64_t[]){ __VA_ARGS__ }) / 8
+#define ARE(...) (uint32_t[]){ __VA_ARGS__ }, \
+	sizeof((uint32_t[]){ __VA_ARGS__ }) / 4
+
+static void
+test_hints(void)
+{
+	struct hints h;
+	struct err e = { 0 };
+	char id[32];
+	int i;
+
+	begin();
+	/* what realloc gives is not zero by itself */
+	free(memset(malloc(256 * sizeof(struct intake_links)), 0x55,
+	    256 * sizeof(struct intake_links)));
+	VECTOR("plain", 1), VECTOR("plain too", 2);
+	linked("a", 70, TO(80, 90, 70, 1000));
+	linked("b", 80, TO(70));
+	linked("gone", 85, TO(70, 80));
+	linked("c", 90, TO(80, 85, 70));
+	linked("none", 91, NULL, 0);
+	VECTOR("plain at last", 3);
+	ROW(DELETE, "gone", -1, 5);
+	ROW(UPSERT, "b", 9, 6);
+	for (i = 0; i < 600; i++) {
+		snprintf(id, sizeof(id), "more %d", i);
+		VECTOR(id, 4);
+	}
+	linked("last", UINT64_MAX, TO(90, 91, UINT64_MAX, 70));
+	if (intake_finish(&in, &v, &number, &e) < 0 ||
+	    intake_hints(&in, number, v.n, &h, &e) < 0) {
+		ok(0, "hints: %s", e.msg);
+		return;
+	}
+	ok(h.n == 608 && h.known == 4, "hints of %u of %u", h.known, h.n);
+	hints_are(&h, 2, ARE(3, 4), "to labels that live, not to itself");
+	hints_are(&h, 3, ARE(2), "of one whose vector is newer");
+	hints_are(&h, 4, ARE(3, 2), "none to who was deleted");
+	hints_are(&h, 607, ARE(4, 2), "labels of all sizes");
+	hints_are(&h, 0, NULL, 0, "none, where none came with it");
+	hints_are(&h, 5, NULL, 0, "none, where it had none");
+	hints_release(&h);
+	free(number);
+	intake_release(&in);
+
+	begin();
+	VECTOR("a", 1);
+	if (intake_finish(&in, &v, &number, &e) < 0 ||
+	    intake_hints(&in, number, v.n, &h, &e) < 0)
+		scratch_die(e.msg);
+	ok(h.n == 1 && h.known == 0 && h.count[0] == 0, "no links, no hints");
+	hints_release(&h);
+	free(number);
+	intake_release(&in);
+}
+
+static void
+test_find(void)
+{
+	struct slice id;
+	struct err e;
+
+	begin();
+	ok(intake_find(&in, slice_str("a")) == UINT32_MAX, "nobody yet");
+	VECTOR("a", 1), VECTOR("b", 2);
+	ROW(DELETE, "a", -1, 1);
+	ok(intake_find(&in, slice_str("a")) == UINT32_MAX &&
+	    intake_find(&in, slice_str("c")) == UINT32_MAX, "not those that "
+	    "were deleted or never came");
+	ok(intake_text(&in, intake_find(&in, slice_str("b")), &id, &e) == 0 &&
+	    slice_eq(id, slice_str("b")), "the others");
+	ok(intake_memory(&in) > 2 * sizeof(struct intake_id), "its memory");
+	intake_release(&in);
+}
+
 int
 main(void)
 {
 	test_rows();
+	test_hints();
+	test_find();
 	test_mistakes();
 	test_many();
 	return tap_done();
