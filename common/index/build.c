@@ -24,6 +24,7 @@
 #define FORCED 2
 #define GOOD_ENOUGH 0.8		/* of the true nearest in the lists: hnswlib's
 				 * own graphs have no more */
+#define GOOD_CODES 0.8		/* of the true nearest that are so by codes */
 #define ROUNDS_MAX 4
 
 /* What is under way. */
@@ -218,9 +219,9 @@ one_round(struct building *x, struct err *e)
 
 	progress(x, 0.15);
 	r = cluster_make(&s, &x->c, overlap(x), p->seed + x->b->rounds, e);
-	if (r == 0 && x->b->rounds == 0)
+	if (r == 0 && x->b->rounds == 0 && !x->c.exact)
 		r = reorder(x, &s, e);
-	if (r == 0 && x->b->rounds == 0)
+	if (r == 0 && x->b->rounds == 0 && !x->c.exact)
 		r = measure_begin(&x->m, &x->c, e);
 	progress(x, 0.45);
 	if (r == 0)
@@ -232,17 +233,41 @@ one_round(struct building *x, struct err *e)
 	return r;
 }
 
+/* Whether it is the codes that are not good enough. */
+static bool
+blind(const struct building *x)
+{
+	return x->m.codes < GOOD_CODES && !x->c.exact;
+}
+
 /* Lists that are good enough, in as many rounds as it takes. */
 static int
-make_lists(struct building *x, struct err *e)
+make_rounds(struct building *x, struct err *e)
 {
+	x->b->rounds = 0;
 	do {
 		x->part = x->b->rounds > 0 ? 0 : x->part;
 		if (one_round(x, e) < 0)
 			return -1;
-		x->b->found = measure_lists(&x->m, &x->l);
+		x->b->found = measure_lists(&x->m, &x->c, &x->l);
+		if (x->b->found < GOOD_ENOUGH && blind(x))
+			return 0;
 	} while (x->b->found < GOOD_ENOUGH && x->b->rounds < ROUNDS_MAX);
 	return 0;
+}
+
+/* The same without codes, where these cannot tell what is near. */
+static int
+make_lists(struct building *x, struct err *e)
+{
+	if (make_rounds(x, e) < 0)
+		return -1;
+	if (x->b->found >= GOOD_ENOUGH || !blind(x))
+		return 0;
+	x->b->exact = x->c.exact = true;
+	near_release(&x->l);
+	return near_init(&x->l, x->n, kept(x->p->m), e) < 0 ? -1 :
+	    make_rounds(x, e);
 }
 
 /* ---- the graph ---- */

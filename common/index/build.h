@@ -46,6 +46,7 @@ struct build_result {
 					 * lists, and found in the graph; see
 					 * measure.h */
 	unsigned rounds;		/* it took, for the lists */
+	bool exact;			/* see codes.h */
 	uint32_t repaired, left;	/* see connect.h */
 };
 

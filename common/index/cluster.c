@@ -47,6 +47,7 @@ struct assigning {
 	const uint32_t *node;
 	uint32_t n;
 	unsigned overlap;
+	const uint32_t *leader;
 	uint32_t first;			/* the number of the first leader */
 	struct leaf_panels leaders;
 	struct near *to;		/* of each place in node[], or of each
@@ -88,6 +89,24 @@ direction(struct kernel_terms x)
 	x.scale /= sqrtf(x.squared) + 1e-30f;
 	x.add = 1;
 	return x;
+}
+
+/* From the vectors themselves. */
+static void
+assign_exact(const struct assigning *a, uint32_t node, struct choice *best)
+{
+	uint32_t to[4], i, k;
+	float distance[4];
+
+	best->n = 0;
+	for (i = 0; i < a->leaders.n; i += 4) {
+		for (k = 0; k < 4; k++)
+			to[k] = a->leader[i + k < a->leaders.n ? i + k :
+			    a->leaders.n - 1];
+		codes_four(a->c, node, to, distance);
+		for (k = 0; k < 4 && i + k < a->leaders.n; k++)
+			consider(best, a->overlap, distance[k], i + k);
+	}
 }
 
 /* Rows of a tile against all leaders. */
@@ -150,9 +169,12 @@ assign_chunk(size_t chunk, unsigned worker, void *arg)
 		end = a->n;
 	for (i = (uint32_t)chunk * CHUNK; i < end; i += rows) {
 		some = end - i < rows ? end - i : rows;
-		assign_rows(a, i, some, a->room + worker * a->room_size,
-		    best);
+		if (!a->c->exact)
+			assign_rows(a, i, some, a->room + worker *
+			    a->room_size, best);
 		for (r = 0; r < some; r++) {
+			if (a->c->exact)
+				assign_exact(a, a->node[i + r], &best[r]);
 			for (f = 0; f < best[r].n; f++)
 				key[f] = near_key(best[r].distance[f],
 				    a->first + best[r].leader[f]);
@@ -171,6 +193,7 @@ assign(struct assigning *a, const uint32_t *leader, uint32_t leaders,
 	struct err ignored;
 	int r = -1;
 
+	a->leader = leader;
 	a->room_size = (size_t)a->c->kernel->rows * a->c->kernel->row_bytes *
 	    a->c->len;
 	a->room = large_alloc(threads, a->room_size);

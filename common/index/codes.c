@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/large.h"
+#include "base/le.h"
 #include "base/workers.h"
 #include "index/mix.h"
 
@@ -29,7 +30,6 @@ codes_release(struct codes *c)
 
 struct making {
 	struct codes *c;
-	float scale;			/* all numbers are multiplied by it */
 	const struct vectors *v;
 	const uint32_t *which;
 	float *mean, *parts, *signs, *room;
@@ -66,7 +66,7 @@ choose_scale(struct making *m)
 	size_t part;
 	int power;
 
-	m->scale = 1;
+	m->c->scale = 1;
 	if (m->v->length)
 		return;			/* unit vectors */
 	workers_run(m->c->threads, PARTS, 1, greatest_part, m);
@@ -76,7 +76,7 @@ choose_scale(struct making *m)
 	}
 	if (most > 0 && (most < SMALL || most > LARGE)) {
 		(void)frexpf(most, &power);
-		m->scale = ldexpf(1, power < -120 ? 120 : -power);
+		m->c->scale = ldexpf(1, power < -120 ? 120 : -power);
 	}
 }
 
@@ -86,9 +86,9 @@ load(const struct making *m, size_t i, float *x)
 	size_t j;
 
 	vectors_load_near(m->v, m->which[i], x);
-	if (m->scale != 1)
+	if (m->c->scale != 1)
 		for (j = 0; j < m->v->dim; j++)
-			x[j] *= m->scale;
+			x[j] *= m->c->scale;
 }
 
 /* One part of the mean, and of the greatest |x|^2. */
@@ -154,6 +154,7 @@ make(struct making *m)
 	for (j = 0; j < dim; j++)
 		m->mean[j] = c->ip || summed == 0 ? 0 :
 		    m->mean[j] / (float)summed;
+	c->add = m->most[0];
 	m->most[0] *= 1.05f;	/* rounding makes some codes longer */
 	workers_run(c->threads, c->n, 256, make_one, m);
 }
@@ -167,7 +168,7 @@ codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
 
 	*c = (struct codes){ .kernel = kernel_best(), .n = n,
 	    .len = (v->dim + KERNEL_ALIGN - 1) & ~(size_t)(KERNEL_ALIGN - 1),
-	    .ip = ip, .threads = threads };
+	    .ip = ip, .threads = threads, .v = v, .vector = which };
 	c->code = large_alloc(n, c->len);
 	c->terms = large_alloc(n, sizeof(*c->terms));
 	m.mean = calloc(v->dim + 1, sizeof(float));
@@ -226,6 +227,43 @@ codes_permute(struct codes *c, const uint32_t *order, struct err *e)
 
 /* ---- distances ---- */
 
+/* What a vector is multiplied by before it is compared. */
+static float
+factor(const struct codes *c, uint32_t i)
+{
+	const float *length = c->v->length;
+
+	return !length ? c->scale : length[i] > 0 ? 1 / length[i] : 0;
+}
+
+/* |x - y|^2, or R^2 - xy. */
+static float
+distance_exact(const struct codes *c, uint32_t from, uint32_t to)
+{
+	const uint32_t i = c->vector[from], j = c->vector[to];
+	const uint8_t *p = vectors_given(c->v, i), *q = vectors_given(c->v, j);
+	float d;
+
+	if (c->ip)
+		d = c->add - c->kernel->product(p, c->scale, q, c->scale,
+		    c->v->dim);
+	else
+		d = c->kernel->apart(p, factor(c, i), q, factor(c, j),
+		    c->v->dim);
+	return d > 0 ? d : 0;
+}
+
+void
+codes_four_exact(const struct codes *c, uint32_t from, const uint32_t to[4],
+    float distance[4])
+{
+	unsigned j;
+
+	for (j = 0; j < 4; j++)
+		distance[j] = j > 0 && to[j] == to[j - 1] ? distance[j - 1] :
+		    distance_exact(c, from, to[j]);
+}
+
 void
 codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
     float distance[4])
@@ -235,6 +273,10 @@ codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
 	int32_t sum[4], product[4];
 	unsigned j;
 
+	if (c->exact) {
+		codes_four_exact(c, from, to, distance);
+		return;
+	}
 	for (j = 0; j < 4; j++) {
 		row[j] = codes_at(c, to[j]);
 		sum[j] = c->terms[to[j]].sum;

@@ -21,17 +21,27 @@
 #include "index/kernel.h"
 #include "index/vectors.h"
 
+/* Where vectors lie so near to one another, for their size, that codes cannot
+ * tell them apart, distances are computed from the vectors themselves: `exact'.
+ * That takes several times as long. */
 struct codes {
 	const struct kernel *kernel;
+	bool exact;
 	uint32_t n;
 	size_t len;			/* of a code, bytes */
 	bool ip;
 	int8_t *code;			/* n rows */
 	struct kernel_terms *terms;	/* of each; ip: add is R^2 */
 	unsigned threads;
+	/* private */
+	const struct vectors *v;
+	const uint32_t *vector;		/* of each; borrowed */
+	float scale;			/* all vectors are multiplied by it */
+	float add;			/* exact, ip: R^2 */
 };
 
-/* Codes of v[which[0..n)], in that order.  0, or -1 with *e set: no memory. */
+/* Codes of v[which[0..n)], in that order.  Both are borrowed, and which must be
+ * brought into another order together with the codes.  0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int codes_make(struct codes *c, const struct vectors *v,
     const uint32_t *which, uint32_t n, bool ip, unsigned threads,
     struct err *e);
@@ -59,7 +69,12 @@ codes_prefetch(const struct codes *c, uint32_t i)
 		__builtin_prefetch(row + k);
 }
 
-/* The distances from one to four others, which may be the same. */
+/* The distances from one to four others, which may be the same; from the
+ * vectors themselves.  Slow. */
+void codes_four_exact(const struct codes *c, uint32_t from,
+    const uint32_t to[4], float distance[4]);
+
+/* The same, from the codes, unless they are to be exact. */
 void codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
     float distance[4]);
 

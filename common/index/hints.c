@@ -63,7 +63,7 @@ struct merging {
 /* Nodes waiting to be compared with one. */
 struct batch {
 	uint32_t to[KERNEL_SORT_MAX];
-	uint64_t key[KERNEL_SORT_MAX];	/* when they were: sorted, none twice */
+	uint64_t key[KERNEL_SORT_MAX];
 	unsigned n;
 	uint64_t nearest;		/* of all that were compared */
 };

@@ -63,6 +63,12 @@ struct kernel {
 	/* The products of one code with four; sum: of each one's bytes. */
 	void (*four)(const int8_t *query, const int8_t *const code[4],
 	    const int32_t sum[4], size_t len, int32_t product[4]);
+	/* |x - y|^2 and xy of two vectors of little-endian float32, each
+	 * multiplied by a factor. */
+	float (*apart)(const uint8_t *x, float a, const uint8_t *y, float b,
+	    size_t dim);
+	float (*product)(const uint8_t *x, float a, const uint8_t *y, float b,
+	    size_t dim);
 	/* Sort n keys, KERNEL_SORT_MAX at most; all below 2^63 - 2^53, so that
 	 * they have the order of the doubles with their bits. */
 	void (*sort)(uint64_t *key, unsigned n);

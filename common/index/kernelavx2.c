@@ -25,7 +25,7 @@ pack_panel(void *to, const int8_t *const code[], unsigned n, size_t len)
 /* The products of eight columns with two times four bytes of a row.  In 16 bits
  * there is room for four of them. */
 static inline __m256i
-products(__m256i b0, __m256i b1, __m256i v0, __m256i v1)
+sixteen(__m256i b0, __m256i b1, __m256i v0, __m256i v1)
 {
 	return _mm256_madd_epi16(_mm256_add_epi16(
 	    _mm256_maddubs_epi16(b0, v0), _mm256_maddubs_epi16(b1, v1)),
@@ -67,9 +67,9 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 			__m256i v1 = four_bytes(a + (size_t)i * len + 4);
 
 			c[i][0] = _mm256_add_epi32(c[i][0],
-			    products(b0, b2, v0, v1));
+			    sixteen(b0, b2, v0, v1));
 			c[i][1] = _mm256_add_epi32(c[i][1],
-			    products(b1, b3, v0, v1));
+			    sixteen(b1, b3, v0, v1));
 		}
 	}
 #pragma GCC unroll 4
@@ -130,7 +130,7 @@ load(const int8_t *p)
 static inline __m256i
 more(__m256i sums, __m256i x0, __m256i x1, const int8_t *p)
 {
-	return _mm256_add_epi32(sums, products(x0, x1, load(p), load(p + 32)));
+	return _mm256_add_epi32(sums, sixteen(x0, x1, load(p), load(p + 32)));
 }
 
 static void
@@ -159,6 +159,6 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 
 const struct kernel kernelavx2 = {
 	"avx2", ROWS, COLUMNS, 1, COLUMNS, pack_row, pack_panel, tile,
-	distances, four, sort, quantise,
+	distances, four, apart, product, sort, quantise,
 };
 #endif

@@ -15,9 +15,57 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "index/kernel.h"
 
 #define LANES 16	/* divides KERNEL_ALIGN */
+
+#define SUMS 32		/* kept apart, for vector instructions */
+
+static inline float
+total(const float sum[SUMS])
+{
+	float all = 0;
+	int s;
+
+	for (s = 0; s < SUMS; s++)
+		all += sum[s];
+	return all;
+}
+
+static inline float
+apart(const uint8_t *x, float a, const uint8_t *y, float b, size_t dim)
+{
+	float sum[SUMS] = { 0 }, d;
+	size_t k, s;
+
+	for (k = 0; k + SUMS <= dim; k += SUMS)
+		for (s = 0; s < SUMS; s++) {
+			d = le_f32(x + 4 * (k + s)) * a -
+			    le_f32(y + 4 * (k + s)) * b;
+			sum[s] += d * d;
+		}
+	for (; k < dim; k++) {
+		d = le_f32(x + 4 * k) * a - le_f32(y + 4 * k) * b;
+		sum[0] += d * d;
+	}
+	return total(sum);
+}
+
+static inline float
+product(const uint8_t *x, float a, const uint8_t *y, float b, size_t dim)
+{
+	float sum[SUMS] = { 0 };
+	size_t k, s;
+
+	for (k = 0; k + SUMS <= dim; k += SUMS)
+		for (s = 0; s < SUMS; s++)
+			sum[s] += (le_f32(x + 4 * (k + s)) * a) *
+			    (le_f32(y + 4 * (k + s)) * b);
+	for (; k < dim; k++)
+		sum[0] += (le_f32(x + 4 * k) * a) * (le_f32(y + 4 * k) * b);
+	return total(sum);
+}
 
 /* Each key goes where as many are before it.  Of equal ones only the first
  * place is taken: the others get what stands before them. */

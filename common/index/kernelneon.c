@@ -111,6 +111,6 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 
 const struct kernel kernelneon = {
 	"neon", ROWS, COLUMNS, 1, COLUMNS, pack_row, pack_panel, tile,
-	distances, four, sort, quantise,
+	distances, four, apart, product, sort, quantise,
 };
 #endif

@@ -96,5 +96,5 @@ four(const int8_t *query, const int8_t *const code[4], const int32_t sum[4],
 
 const struct kernel kernelportable = {
 	"portable", ROWS, COLUMNS, 2, 2 * COLUMNS, pack_row, pack_panel, tile,
-	distances, four, sort, quantise,
+	distances, four, apart, product, sort, quantise,
 };

@@ -240,12 +240,35 @@ products(struct leaf_room *r, const struct codes *c, const uint32_t *node,
 	}
 }
 
-void
-leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
-    const uint32_t *node, uint32_t n)
+/* The same from the vectors themselves. */
+static void
+compare_all(struct leaf_room *r, const struct codes *c, const uint32_t *node,
+    uint32_t n)
+{
+	uint32_t to[4], i, j, k;
+	float distance[4];
+
+	for (i = 1; i < n; i++)
+		for (j = 0; j < i; j += 4) {
+			for (k = 0; k < 4; k++)
+				to[k] = node[j + k < i ? j + k : i - 1];
+			codes_four(c, node[i], to, distance);
+			for (k = 0; k < 4 && j + k < i; k++) {
+				if (distance[k] <= r->limit[i])
+					meet(r, c->kernel, i, distance[k],
+					    to[k]);
+				if (distance[k] <= r->limit[j + k])
+					meet(r, c->kernel, j + k, distance[k],
+					    node[i]);
+			}
+		}
+}
+
+static void
+pack(struct leaf_room *r, const struct codes *c, const uint32_t *node,
+    uint32_t n)
 {
 	const struct kernel *k = c->kernel;
-	uint64_t key[ROOM];
 	uint32_t i;
 
 	leaf_panels_fill(&r->panels, c, node, n, false);
@@ -253,12 +276,29 @@ leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
 		k->pack_row((char *)r->rows + (size_t)i * k->row_bytes *
 		    c->len, codes_at(c, node[i]), c->len);
 		r->sums[i] = c->terms[node[i]].sum;
+	}
+}
+
+void
+leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
+    const uint32_t *node, uint32_t n)
+{
+	uint64_t key[ROOM];
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
 		r->list[i].n = 0;
 		r->limit[i] = near_limit(l, node[i]);
 	}
 	for (; i < n + KERNEL_COLUMNS_MAX; i++)
 		r->limit[i] = -1;
-	products(r, c, node, n);
+	if (c->exact) {
+		compare_all(r, c, node, n);
+	} else {
+		pack(r, c, node, n);
+		products(r, c, node, n);
+	}
 	for (i = 0; i < n; i++)
-		near_merge(l, node[i], key, sorted(k, &r->list[i], key));
+		near_merge(l, node[i], key, sorted(c->kernel, &r->list[i],
+		    key));
 }

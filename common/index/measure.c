@@ -1,37 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.c - how good lists and graphs are, by a sample. */
+/* measure.c - how good codes, lists and graphs are, by a sample. */
 #include "index/measure.h"
 
 #include <float.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/large.h"
 #include "base/workers.h"
-#include "index/leaf.h"
 #include "index/search.h"
 
-#define CHUNK 512		/* nodes that a thread takes at once */
-#define SAMPLE_MAX (MEASURE_SAMPLE + KERNEL_COLUMNS_MAX)
+#define CHUNK 64		/* times four nodes: a thread takes them at once */
 
-/* Of each thread. */
+/* The nearest of each of the sample, sorted; what is not there is above all. */
 struct nearest {
-	uint64_t key[SAMPLE_MAX][MEASURE_K];	/* sorted */
-	float limit[SAMPLE_MAX];
-	void *rows;
+	uint64_t exact[MEASURE_SAMPLE][MEASURE_K];
+	uint64_t code[MEASURE_SAMPLE][MEASURE_K];
 };
 
 struct measuring {
 	const struct codes *c;
 	struct measure *m;
-	struct leaf_panels sample;
-	struct nearest *nearest;
+	struct nearest *nearest;	/* of each thread */
 };
 
 static void
-put(struct nearest *x, uint32_t s, uint64_t key)
+put(uint64_t k[MEASURE_K], uint64_t key)
 {
-	uint64_t *k = x->key[s];
 	unsigned t;
 
 	if (key >= k[MEASURE_K - 1])
@@ -39,122 +33,33 @@ put(struct nearest *x, uint32_t s, uint64_t key)
 	for (t = MEASURE_K - 1; t > 0 && k[t - 1] > key; t--)
 		k[t] = k[t - 1];
 	k[t] = key;
-	if (k[MEASURE_K - 1] != UINT64_MAX)
-		x->limit[s] = near_distance(k[MEASURE_K - 1]);
 }
 
+/* Four nodes, with all of the sample. */
 static void
-measure_rows(const struct measuring *m, struct nearest *x, uint32_t first,
-    unsigned rows)
+measure_four(size_t i, unsigned worker, void *arg)
 {
-	const struct kernel *k = m->c->kernel;
-	int32_t product[8 * KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
-	float distance[KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
-	int32_t sum[8] = { 0 };
-	uint64_t ignored, near;
-	uint32_t i, j, p;
+	const struct measuring *x = arg;
+	struct nearest *own = &x->nearest[worker];
+	float exact[4], code[4];
+	uint32_t to[4], n = 0, s, k;
 
-	for (i = 0; i < k->rows; i++) {
-		uint32_t node = first + (i < rows ? i : 0);
-
-		k->pack_row((char *)x->rows + (size_t)i * k->row_bytes *
-		    m->c->len, codes_at(m->c, node), m->c->len);
-		sum[i] = m->c->terms[node].sum;
+	for (k = 0; k < 4; k++) {
+		to[k] = (uint32_t)(4 * i + k);
+		if (to[k] < x->c->n)
+			n++;
+		else
+			to[k] = to[n - 1];
 	}
-	for (p = 0; p * k->columns < m->sample.n; p++) {
-		k->tile(x->rows, sum, (char *)m->sample.panel + (size_t)p *
-		    k->panel_bytes * m->c->len, m->c->len, product);
-		for (i = 0; i < rows; i++) {
-			k->distances(product + (size_t)i * k->columns,
-			    m->c->terms[first + i], -1,
-			    &m->sample.columns[p], x->limit + p * k->columns,
-			    distance, &ignored, &near);
-			for (; near; near &= near - 1) {
-				j = (uint32_t)__builtin_ctzll(near);
-				if (p * k->columns + j < m->sample.n &&
-				    m->m->node[p * k->columns + j] !=
-				    first + i)
-					put(x, p * k->columns + j,
-					    near_key(distance[j], first + i));
+	for (s = 0; s < x->m->n; s++) {
+		codes_four_exact(x->c, x->m->node[s], to, exact);
+		codes_four(x->c, x->m->node[s], to, code);
+		for (k = 0; k < n; k++)
+			if (to[k] != x->m->node[s]) {
+				put(own->exact[s], near_key(exact[k], to[k]));
+				put(own->code[s], near_key(code[k], to[k]));
 			}
-		}
 	}
-}
-
-static void
-measure_chunk(size_t chunk, unsigned worker, void *arg)
-{
-	const struct measuring *m = arg;
-	const unsigned rows = m->c->kernel->rows;
-	uint32_t i = (uint32_t)chunk * CHUNK, end = i + CHUNK;
-
-	if (end > m->c->n)
-		end = m->c->n;
-	for (; i < end; i += rows)
-		measure_rows(m, &m->nearest[worker], i,
-		    end - i < rows ? end - i : rows);
-}
-
-/* What all threads have found. */
-static void
-gather(struct measuring *x)
-{
-	struct measure *m = x->m;
-	unsigned w, t;
-	uint32_t s;
-
-	for (s = 0; s < m->n; s++) {
-		for (w = 1; w < x->c->threads; w++)
-			for (t = 0; t < MEASURE_K; t++)
-				put(&x->nearest[0], s, x->nearest[w].key[s][t]);
-		for (t = 0; t < MEASURE_K && x->nearest[0].key[s][t] !=
-		    UINT64_MAX; t++)
-			m->last[s] = near_distance(x->nearest[0].key[s][t]);
-		m->others[s] = t;
-	}
-}
-
-static int
-room_init(struct nearest *x, const struct codes *c, struct err *e)
-{
-	unsigned i;
-
-	memset(x->key, 0xff, sizeof(x->key));
-	for (i = 0; i < SAMPLE_MAX; i++)
-		x->limit[i] = FLT_MAX;
-	x->rows = large_alloc(c->kernel->rows, c->kernel->row_bytes * c->len);
-	return x->rows ? 0 : err_nomem(e);
-}
-
-int
-measure_begin(struct measure *m, const struct codes *c, struct err *e)
-{
-	struct measuring x = { .c = c, .m = m };
-	unsigned i;
-	int r = 0;
-
-	*m = (struct measure){ .n = c->n < MEASURE_SAMPLE ? c->n :
-	    MEASURE_SAMPLE };
-	for (i = 0; i < m->n; i++)
-		m->node[i] = (uint32_t)((uint64_t)i * c->n / m->n);
-	x.nearest = large_alloc(c->threads, sizeof(*x.nearest));
-	if (!x.nearest)
-		return err_nomem(e);
-	for (i = 0; i < c->threads && r == 0; i++)
-		r = room_init(&x.nearest[i], c, e);
-	if (r == 0)
-		r = leaf_panels_init(&x.sample, c, m->n, e);
-	if (r == 0) {
-		leaf_panels_fill(&x.sample, c, m->node, m->n, false);
-		workers_run(c->threads, (c->n + CHUNK - 1) / CHUNK, 1,
-		    measure_chunk, &x);
-		gather(&x);
-	}
-	leaf_panels_release(&x.sample);
-	for (i = 0; i < c->threads; i++)
-		large_free(x.nearest[i].rows);
-	large_free(x.nearest);
-	return r;
 }
 
 /* ---- comparing ---- */
@@ -163,34 +68,87 @@ struct score {
 	uint64_t all, had;
 };
 
-/* Keys, sorted, that are to have what node s of the sample is nearest to. */
-static void
-compare(struct score *score, const struct measure *m, uint32_t s,
-    const uint64_t *key, unsigned n)
-{
-	unsigned i, had = 0;
-
-	for (i = 0; i < n && had < m->others[s]; i++)
-		had += (uint32_t)key[i] != m->node[s] &&
-		    near_distance(key[i]) <= m->last[s];
-	score->had += had;
-	score->all += m->others[s];
-}
-
 static double
 share_of(const struct score *score)
 {
 	return score->all == 0 ? 1 : (double)score->had / (double)score->all;
 }
 
+/* Of n keys, those that are as near to node s of the sample as its nearest. */
+static void
+compare(struct score *score, const struct measure *m, const struct codes *c,
+    uint32_t s, const uint64_t *key, unsigned n)
+{
+	unsigned i, had = 0;
+	uint32_t to[4];
+	float exact[4];
+
+	for (i = 0; i < n && had < m->others[s]; i++) {
+		to[0] = to[1] = to[2] = to[3] = (uint32_t)key[i];
+		if (to[0] == m->node[s])
+			continue;
+		codes_four_exact(c, m->node[s], to, exact);
+		had += exact[0] <= m->last[s];
+	}
+	score->had += had;
+	score->all += m->others[s];
+}
+
+/* What all threads have found. */
+static void
+gather(const struct measuring *x)
+{
+	struct nearest *all = &x->nearest[0];
+	struct measure *m = x->m;
+	struct score score = { 0 };
+	unsigned w, t;
+	uint32_t s;
+
+	for (s = 0; s < m->n; s++) {
+		for (w = 1; w < x->c->threads; w++)
+			for (t = 0; t < MEASURE_K; t++) {
+				put(all->exact[s], x->nearest[w].exact[s][t]);
+				put(all->code[s], x->nearest[w].code[s][t]);
+			}
+		for (t = 0; t < MEASURE_K && all->exact[s][t] != UINT64_MAX;
+		    t++)
+			m->last[s] = near_distance(all->exact[s][t]);
+		m->others[s] = t;
+		compare(&score, m, x->c, s, all->code[s], t);
+	}
+	m->codes = share_of(&score);
+}
+
+int
+measure_begin(struct measure *m, const struct codes *c, struct err *e)
+{
+	struct measuring x = { .c = c, .m = m };
+	unsigned i;
+
+	*m = (struct measure){ .n = c->n < MEASURE_SAMPLE ? c->n :
+	    MEASURE_SAMPLE };
+	for (i = 0; i < m->n; i++)
+		m->node[i] = (uint32_t)((uint64_t)i * c->n / m->n);
+	x.nearest = large_alloc(c->threads, sizeof(*x.nearest));
+	if (!x.nearest)
+		return err_nomem(e);
+	memset(x.nearest, 0xff, c->threads * sizeof(*x.nearest));
+	workers_run(c->threads, ((size_t)c->n + 3) / 4, CHUNK, measure_four,
+	    &x);
+	gather(&x);
+	large_free(x.nearest);
+	return 0;
+}
+
 double
-measure_lists(const struct measure *m, const struct near *l)
+measure_lists(const struct measure *m, const struct codes *c,
+    const struct near *l)
 {
 	struct score score = { 0 };
 	uint32_t s;
 
 	for (s = 0; s < m->n; s++)
-		compare(&score, m, s, near_list(l, m->node[s]),
+		compare(&score, m, c, s, near_list(l, m->node[s]),
 		    l->count[m->node[s]]);
 	return share_of(&score);
 }
@@ -213,8 +171,7 @@ measure_graph(const struct measure *m, const struct graph *g,
 			at = (uint32_t)room.pool[0];
 		}
 		n = search_level(&room, g, c, m->node[s], 0, at, MEASURE_EF);
-		compare(&score, m, s, room.pool, n < MEASURE_K + 1 ? n :
-		    MEASURE_K + 1);
+		compare(&score, m, c, s, room.pool, n);
 	}
 	search_release(&room);
 	*share = share_of(&score);
