@@ -16,6 +16,7 @@
 #define SMALL 0x1p-20f		/* a greatest number between these is left as
 				 * it is */
 #define LARGE 0x1p20f
+#define LONGER 1e4f		/* times the usual square */
 #define AHEAD 8			/* rows asked for before they are needed */
 
 void
@@ -129,7 +130,30 @@ make_one(size_t i, unsigned worker, void *arg)
 	memset(x + dim, 0, (c->len - dim) * sizeof(*x));
 	c->terms[i] = c->kernel->quantise(x, x + c->len, c->len, m->signs,
 	    c->code + i * c->len);
-	c->terms[i].add = c->ip ? m->most[0] : c->terms[i].squared;
+	/* rounding makes some codes longer */
+	c->terms[i].add = c->ip ? c->add * 1.05f : c->terms[i].squared;
+}
+
+static int
+compare_floats(const void *a, const void *b)
+{
+	const float *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* R^2: above all |x|^2.  But if a few are so much longer than the others that
+ * these would be lost in rounding, it is less, and to all their products with
+ * those few the distance is 0.  most: of each part; sorted here. */
+static float
+ceiling(float most[PARTS])
+{
+	float usual;
+
+	qsort(most, PARTS, sizeof(*most), compare_floats);
+	usual = most[PARTS / 2];
+	return most[PARTS - 1] > usual * LONGER && usual > 0 ?
+	    usual * LONGER : most[PARTS - 1];
 }
 
 static void
@@ -148,14 +172,11 @@ make(struct making *m)
 			summed += i / PARTS % SAMPLE_STEP == 0;
 		for (j = 0; j < dim; j++)
 			m->mean[j] += m->parts[part * dim + j];
-		if (m->most[part] > m->most[0])
-			m->most[0] = m->most[part];
 	}
 	for (j = 0; j < dim; j++)
 		m->mean[j] = c->ip || summed == 0 ? 0 :
 		    m->mean[j] / (float)summed;
-	c->add = m->most[0];
-	m->most[0] *= 1.05f;	/* rounding makes some codes longer */
+	c->add = ceiling(m->most);
 	workers_run(c->threads, c->n, 256, make_one, m);
 }
 

@@ -3,8 +3,8 @@
  * while a graph is built.
  *
  * l2 and cosine (unit vectors, whose order by l2 is that by 1 - ip): the mean
- * is taken away.  ip: it is not, and the distance is R^2 - 2xy for one R^2
- * above all |x|^2, which has the order of -xy.  Vectors whose squares would
+ * is taken away.  ip: it is not, and the distance is R^2 - xy (or twice that)
+ * for one R^2 above all |x|^2, which has the order of -xy.  Vectors whose squares would
  * not fit are made shorter, all by the same.
  *
  * Memory: the dimension rounded up to 64, and 16 bytes, a vector.
