@@ -531,9 +531,8 @@ settle(struct job *j, struct err *e)
 static uint64_t
 memory_needed(const struct job *j)
 {
-	return build_memory(j->in.live, j->in.dim, (unsigned)j->wish.m) +
-	    intake_memory(&j->in) + j->cf->threads * ((uint64_t)4 << 20) +
-	    ((uint64_t)16 << 20);
+	return build_memory(j->in.live, j->in.dim, (unsigned)j->wish.m,
+	    j->cf->threads) + intake_memory(&j->in) + ((uint64_t)16 << 20);
 }
 
 /* Bytes that the index will have, by the mean number of upper levels. */
@@ -739,6 +738,8 @@ report_result(const struct job *j, const struct files *f, struct jsonw *w)
 	json_real(w, "reachable", b->graph.n ? 1 - (double)b->left /
 	    b->graph.n : 1, 6);
 	json_real(w, "recall", b->recall, 4);
+	if (b->exact)
+		json_bool(w, "exact", true);
 	json_int(w, "bytes", (int64_t)f->bytes);
 }
 

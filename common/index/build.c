@@ -365,12 +365,14 @@ build(struct build_result *b, const struct vectors *v,
 }
 
 uint64_t
-build_memory(uint32_t n, size_t dim, unsigned m)
+build_memory(uint32_t n, size_t dim, unsigned m, unsigned threads)
 {
-	size_t code = (dim + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN +
-	    sizeof(struct kernel_terms);
+	const uint64_t leaf = n < LEAF_MAX ? n : LEAF_MAX;
+	size_t code = (dim + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN;
 	size_t list = 8 * (size_t)kept(m) + 2, links = 8 * (size_t)m + 20;
 
-	return (uint64_t)n * (code + list + links +
-	    PRUNE_MEMORY(2 * m));
+	return (uint64_t)n * (code + sizeof(struct kernel_terms) + list +
+	    links + PRUNE_MEMORY(2 * m)) +
+	    codes_memory(code, threads) + threads * (leaf_memory(leaf, code) +
+	    2 * (uint64_t)n);
 }

@@ -57,6 +57,6 @@ ATTR_NODISCARD int build(struct build_result *b, const struct vectors *v,
 void build_release(struct build_result *b);
 
 /* Bytes of memory that it takes, at most, beside the vectors. */
-uint64_t build_memory(uint32_t n, size_t dim, unsigned m);
+uint64_t build_memory(uint32_t n, size_t dim, unsigned m, unsigned threads);
 
 #endif

@@ -210,6 +210,12 @@ codes_make(struct codes *c, const struct vectors *v, const uint32_t *which,
 	return r;
 }
 
+uint64_t
+codes_memory(size_t len, unsigned threads)
+{
+	return len * sizeof(float) * (1 + PARTS + 2 + 2 * (uint64_t)threads);
+}
+
 /* ---- another order ---- */
 
 /* In place: each row goes where it belongs, and makes room for the next. */

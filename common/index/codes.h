@@ -82,6 +82,9 @@ void codes_four(const struct codes *c, uint32_t from, const uint32_t to[4],
 void codes_distances(const struct codes *c, uint32_t from, const uint32_t *to,
     unsigned n, float *distance);
 
+/* Bytes that making codes of so many bytes takes beside them. */
+uint64_t codes_memory(size_t len, unsigned threads);
+
 void codes_release(struct codes *c);
 
 #endif

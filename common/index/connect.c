@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIED_MAX 1000		/* nodes, when none is known to be near */
+
 struct reaching {
 	struct graph *g;
 	const struct codes *c;
@@ -92,21 +94,24 @@ attach_near(struct reaching *r, uint32_t node, bool replace)
 	return false;
 }
 
-/* To the nearest of all. */
+/* To the nearest of some, beginning behind it. */
 static bool
 attach_anywhere(struct reaching *r, uint32_t node)
 {
+	const uint32_t n = r->g->n;
 	uint64_t best = UINT64_MAX;
+	uint32_t i, other, tried = 0;
 	float distance;
-	uint32_t i;
 
-	for (i = 0; i < r->g->n; i++) {
+	for (i = 1; i < n && tried < TRIED_MAX; i++) {
 		uint64_t key;
 
-		if (!reached(r, i) || !place(r, i, true))
+		other = n - node > i ? node + i : i - (n - node);
+		if (!reached(r, other) || !place(r, other, true))
 			continue;
-		codes_distances(r->c, node, &i, 1, &distance);
-		key = near_key(distance, i);
+		tried++;
+		codes_distances(r->c, node, &other, 1, &distance);
+		key = near_key(distance, other);
 		if (key < best)
 			best = key;
 	}

@@ -101,6 +101,16 @@ leaf_room_release(struct leaf_room *r)
 	*r = (struct leaf_room){ 0 };
 }
 
+uint64_t
+leaf_memory(uint64_t nodes, size_t len)
+{
+	const struct kernel *k = kernel_best();
+
+	nodes += KERNEL_COLUMNS_MAX;
+	return nodes * (len * (k->row_bytes + k->panel_bytes / k->columns) +
+	    sizeof(struct leaf_list) + 16);
+}
+
 /* ---- the nearest of many ---- */
 
 static unsigned

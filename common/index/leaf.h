@@ -36,6 +36,9 @@ ATTR_NODISCARD int leaf_room_init(struct leaf_room *r, const struct codes *c,
     struct err *e);
 void leaf_room_release(struct leaf_room *r);
 
+/* Bytes that it has in use, when leaves of so many nodes were run. */
+uint64_t leaf_memory(uint64_t nodes, size_t len);
+
 /* Panels for up to `most' codes. */
 ATTR_NODISCARD int leaf_panels_init(struct leaf_panels *p,
     const struct codes *c, uint32_t most, struct err *e);
