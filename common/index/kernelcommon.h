@@ -11,6 +11,7 @@
 #ifndef INDEX_KERNELCOMMON_H
 #define INDEX_KERNELCOMMON_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -100,6 +101,10 @@ greatest(const float *v, size_t len)
 	return f;
 }
 
+/* Vectors of which no number is above that are as good as zero: 127 divided by
+ * it is still finite. */
+#define LEAST 1e-36f
+
 /* 1.5 * 2^23: a float of at most 2^22 plus this has its last bit at 1. */
 #define ROUND 12582912.0f
 
@@ -114,7 +119,12 @@ quantise(float *v, float *room, size_t len, const float *signs, int8_t *code)
 	turn(v, room, len, signs);
 	turn(room, v, len, signs + len);
 	most = greatest(v, len);
-	inverse = most > 0 ? 127.0f / most : 0;
+	if (!(most <= FLT_MAX)) {	/* too long for this */
+		memset(code, 0, len);
+		t.squared = INFINITY;
+		return t;
+	}
+	inverse = most > LEAST ? 127.0f / most : 0;
 	for (i = 0; i < len; i++) {
 		int32_t c = (int32_t)((v[i] * inverse + ROUND) - ROUND);
 
