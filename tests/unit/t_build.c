@@ -372,6 +372,25 @@ test_hints(void)
 	given_release(&v);
 }
 
+/* Where one round does not find enough, others do. */
+static void
+test_rounds(void)
+{
+	struct build_params p = { .m = 16, .ef_construction = 100,
+	    .threads = 2, .seed = 42, .overlap = 1 };
+	struct vectors v = given_make(GIVEN_UNIFORM, 2500, 12);
+	struct build_result b;
+	struct err e;
+
+	if (build(&b, &v, &p, &e) < 0)
+		scratch_die(e.msg);
+	ok(b.rounds > 1 && b.rounds <= 4 && b.found > 0.8,
+	    "one set for each: %u rounds, lists %.3f", b.rounds, b.found);
+	ok(reached(&b.graph) == v.n && wrong_vectors(&b, &v) == 0, "  sound");
+	build_release(&b);
+	given_release(&v);
+}
+
 int
 main(void)
 {
@@ -418,6 +437,7 @@ main(void)
 	for (i = 0; i < (GIVEN_SLOW ? 1 : COUNT(same)); i++)
 		test_same(&same[i]);
 	test_hints();
+	test_rounds();
 	ok(build_memory(1000, 768, 16) > 1000 * (768 + 16 * 8 * 4) &&
 	    build_memory(1000, 768, 16) < 1000 * 3000, "memory");
 	return tap_done();
