@@ -9,6 +9,13 @@
 #include "index/codes.h"
 #include "scratch.h"
 
+/* Sanitizers: less of the same. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GIVEN_SLOW 1
+#else
+#define GIVEN_SLOW 0
+#endif
+
 enum given_kind {
 	GIVEN_RANDOM,			/* around 0 in all directions, of
 					 * differing lengths */

@@ -74,7 +74,8 @@ struct kernel {
 	void (*sort)(uint64_t *key, unsigned n);
 	/* Turn a vector of len numbers, of 1e19 at most (changed), and round it to a code; see
 	 * codes.h.  room: as many.  signs: twice as many, 1 or -1.  Gives
-	 * scale, sum and squared. */
+	 * scale, sum and squared; that is infinite, and the code zero, where
+	 * a float cannot hold what comes in between. */
 	struct kernel_terms (*quantise)(float *v, float *room, size_t len,
 	    const float *signs, int8_t *code);
 };

@@ -11,6 +11,7 @@
 #ifndef INDEX_KERNELCOMMON_H
 #define INDEX_KERNELCOMMON_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -67,11 +67,11 @@ jq -c 'select(.type != "vector" or (.label % 3 == 0))' v | sed \
 builds 'a third of the ids' 666 old third
 py vectors 1500 3 9 normal >three
 builds 'another dimension' 1500 old three
-cat v >more
-sed -i '$d' more
-py vectors 1000 10 11 normal | sed -n 's/"id":"v/"id":"w/p' >>more
-echo '{"type":"end","records":3000}' >>more
-builds 'more ids' 3000 old more
+cat v >added
+sed -i '$d' added
+py vectors 1000 10 11 normal | sed -n 's/"id":"v/"id":"w/p' >>added
+echo '{"type":"end","records":3000}' >>added
+builds 'more ids' 3000 old added
 py vectors 2 10 3 normal >two
 builds 'two' 2 old two
 printf '%s\n' '{"type":"begin","stream":"vector","version":1}' \

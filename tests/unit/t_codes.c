@@ -107,6 +107,30 @@ test_one(void)
 	given_release(&(struct vectors){ 0 });
 }
 
+/* What all have in common is taken away, and costs no bits. */
+static void
+test_mean(void)
+{
+	struct vectors v = given_make(GIVEN_UNIFORM, 2000, 30);
+	float *x = (float *)(uintptr_t)v.base, got, most = 0;
+	struct codes c;
+	uint32_t i, j = 1;
+	size_t k;
+
+	for (k = 0; k < 2000 * 30; k++)
+		x[k] += 100;
+	given_codes(&c, &v, false, 2);
+	for (i = 0; i < 2000; i += 9) {
+		double want = given_distance(x + i * 30, x + 30, 30, false);
+
+		codes_distances(&c, i, &j, 1, &got);
+		most = fmaxf(most, (float)fabs(want - (double)got));
+	}
+	ok(most < 1, "far from the origin: %g", (double)most);
+	codes_release(&c);
+	given_release(&v);
+}
+
 /* Many at once are as one by one; the same for any number of threads. */
 static void
 test_same(void)
@@ -199,6 +223,7 @@ main(void)
 {
 	test_distances();
 	test_one();
+	test_mean();
 	test_same();
 	test_permute();
 	test_which();

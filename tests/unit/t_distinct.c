@@ -77,6 +77,57 @@ test_bits(void)
 	free(first);
 }
 
+#define A UINT64_C(0x9e3779b97f4a7c15)	/* of distinct.c */
+#define B UINT64_C(0xbf58476d1ce4e5b9)
+
+static uint64_t
+inverse(uint64_t odd)
+{
+	uint64_t x = odd;
+	int i;
+
+	for (i = 0; i < 6; i++)
+		x *= 2 - odd * x;
+	return x;
+}
+
+/* Vectors that are not the same, and yet have one hash: of four numbers, of
+ * which the last two undo what the first two do. */
+static void
+test_collision(void)
+{
+	uint64_t word[6][2] = { { 0 } }, seed = 8, want = 0, a, b, x;
+	struct vectors v = { .base = (const uint8_t *)word, .dim = 4, .n = 6,
+	    .stride = sizeof(word[0]) };
+	uint32_t *first, i;
+
+	for (i = 0; i < 6; i++) {
+		/* float32 of common sizes, that no load changes */
+		do {
+			x = (scratch_random(&seed) & 0x3fffffff3fffffff) |
+			    0x3000000030000000;
+			a = (4 ^ x) * A;
+			a ^= a >> 29;
+			word[i][0] = x;
+			b = i == 0 ? scratch_random(&seed) : (want ^ a) *
+			    inverse(A);
+			if (i == 0)
+				want = a ^ b * A;
+			b ^= b >> 31 ^ b >> 62;
+			word[i][1] = b * inverse(B) ^ 1;
+			x = word[i][1] & 0x7f8000007f800000;
+		} while ((x >> 32) - 0x800000 >= 0x7f800000 - 0x800000 ||
+		    (uint32_t)x - 0x800000 >= 0x7f800000 - 0x800000);
+	}
+	memcpy(word[3], word[1], sizeof(word[3]));
+	memcpy(word[5], word[2], sizeof(word[5]));
+	first = distinct_find(&v, 1);
+	ok(first && first[0] == 0 && first[1] == 1 && first[2] == 2 &&
+	    first[3] == 1 && first[4] == 4 && first[5] == 2,
+	    "one hash, and yet different");
+	free(first);
+}
+
 int
 main(void)
 {
@@ -91,5 +142,6 @@ main(void)
 	test_all(500, 6, 1000000, false);
 	test_all(1, 6, 1, false);
 	test_bits();
+	test_collision();
 	return tap_done();
 }

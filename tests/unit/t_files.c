@@ -11,7 +11,7 @@
 #include "../tap.h"
 #include "base/le.h"
 
-#define N_MAX 600
+#define N_MAX 1300
 
 static struct buf header, level0, lengths, uppers;
 static struct build_result b;
@@ -179,6 +179,9 @@ test_write(enum given_kind kind, uint32_t n, size_t dim, unsigned m,
 	struct err e;
 
 	v = given_make(kind, n, dim);
+	/* copies of different lengths */
+	for (i = 0; cosine && i < n * dim; i++)
+		((float *)(uintptr_t)v.base)[i] *= (float)(1u << i / dim % 3);
 	if (cosine && vectors_make_unit(&v, 1, &e) < 0)
 		scratch_die(e.msg);
 	for (i = 0; i < n; i++)
@@ -242,6 +245,7 @@ main(void)
 	test_write(GIVEN_COPIES, 25, 4, 3, 100, false);
 	test_write(GIVEN_SAME, 100, 3, 4, 100, false);
 	test_write(GIVEN_SAME, 2, 3, 2, 100, false);
+	test_write(GIVEN_RANDOM, 1300, 4, 8, 100, true);	/* in another order */
 	/* more than is written at once */
 	test_write(GIVEN_TIGHT, 600, 900, 64, 100, true);
 	test_failure();

@@ -2,6 +2,7 @@
 /* t_intake - what records leave, as Chroma applies them. */
 #include "index/intake.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,7 +184,8 @@ static void
 hints_are(const struct hints *h, uint32_t i, const uint32_t *to, unsigned n,
     const char *name)
 {
-	ok(h->count[i] == n && memcmp(h->to + h->at[i], to, n * 4) == 0,
+	ok(h->count[i] == n && (n == 0 || memcmp(h->to + h->at[i], to, n * 4)
+	    == 0),
 	    "%s", name);
 }
 
@@ -201,11 +203,11 @@ test_hints(void)
 	int i;
 
 	begin();
-	/* what realloc gives is not zero by itself */
-	free(memset(malloc(256 * sizeof(struct intake_links)), 0x55,
-	    256 * sizeof(struct intake_links)));
+#ifdef M_PERTURB
+	mallopt(M_PERTURB, 0x55);	/* new memory is not zero by itself */
+#endif
 	VECTOR("plain", 1), VECTOR("plain too", 2);
-	linked("a", 70, TO(80, 90, 70, 1000));
+	linked("a", 70, TO(80, 90, 70, 1000, 0));
 	linked("b", 80, TO(70));
 	linked("gone", 85, TO(70, 80));
 	linked("c", 90, TO(80, 85, 70));

@@ -4,6 +4,7 @@
 #include "index/kernel.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,38 @@ test_zero(const struct kernel *k)
 	    c[63] == 0, "%s: zeros", k->name);
 }
 
+/* Neither what is as good as nothing nor what is too much is turned into
+ * numbers that no code has. */
+static void
+test_ends(const struct kernel *k)
+{
+	static const float all[] = { 1e-45f, 1e-38f, 1e-37f, 3e-37f, 1e-35f,
+	    1e30f, 1e37f, FLT_MAX, INFINITY };
+	float v[64], room[64], signs[128];
+	struct kernel_terms t;
+	unsigned i, j, bad = 0;
+	int8_t c[64];
+	int32_t s;
+
+	for (j = 0; j < 128; j++)
+		signs[j] = 1;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (j = 0; j < 64; j++)
+			v[j] = j % 3 ? all[i] : -all[i] / 2;
+		memset(c, 5, sizeof(c));
+		t = k->quantise(v, room, 64, signs, c);
+		for (j = 0, s = 0; j < 64; j++) {
+			s += c[j];
+			bad += c[j] < -127;
+		}
+		bad += t.sum != s || !(t.scale >= 0) || !(t.scale <= FLT_MAX);
+		bad += all[i] < 1e18f ? !(t.squared <= 1) : !isinf(t.squared);
+		bad += all[i] > 1e37f && (s != 0 || t.scale > 0);
+	}
+	ok(bad == 0, "%s: hardly anything, and too much (%u wrong)", k->name,
+	    bad);
+}
+
 static int
 compare(const void *a, const void *b)
 {
@@ -240,6 +273,7 @@ main(void)
 		}
 		test_distances(k);
 		test_zero(k);
+		test_ends(k);
 		test_sort(k);
 		setenv("CHROMAUTILS_KERNEL", k->name, 1);
 		ok(kernel_best() == k, "%s is chosen by name", k->name);

@@ -90,7 +90,8 @@ test_graph(uint32_t n, uint32_t all, double least, double most)
 	struct graph g;
 	struct err e;
 	uint16_t *count;
-	uint32_t i, k;
+	static uint64_t key[1000];
+	uint32_t i, k, near = 0, want = 0;
 	double got;
 
 	given_codes(&c, &v, false, 2);
@@ -110,7 +111,55 @@ test_graph(uint32_t n, uint32_t all, double least, double most)
 	}
 	if (measure_graph(&m, &g, &c, &got, &e) < 0)
 		scratch_die(e.msg);
-	ok(got >= least && got <= most, "%u of %u reached: %g", n, all, got);
+	/* a search finds what is reached, and does not find itself */
+	for (i = 0; i < m.n; i++) {
+		want += m.others[i];
+		(void)others(&c, m.node[i], key);
+		for (k = 0; k < m.others[i]; k++)
+			near += (uint32_t)key[k] < n;
+	}
+	ok(got >= least && got <= most && fabs(got - (double)near / want) <
+	    1e-9, "%u of %u reached: %g", n, all, got);
+	graph_release(&g);
+	codes_release(&c);
+	given_release(&v);
+}
+
+/* The entry has no links on level 0, but one above, to node 0: who is nearer to
+ * that comes down there, and finds all. */
+static void
+test_descent(void)
+{
+	struct vectors v = given_make(GIVEN_RANDOM, 200, 9);
+	uint8_t level[200] = { [0] = 1, [100] = 2 };
+	struct measure m;
+	struct codes c;
+	struct graph g;
+	struct err e;
+	uint16_t *count;
+	uint32_t i, k, want = 0;
+	double got;
+	float d[2];
+
+	given_codes(&c, &v, false, 2);
+	if (measure_begin(&m, &c, &e) < 0 ||
+	    graph_init(&g, 200, 120, level, &e) < 0)
+		scratch_die(e.msg);
+	*graph_links(&g, 100, 1, &count) = 0;
+	*count = 1;
+	for (i = 0; i < 200; i++) {
+		uint32_t *link = graph_links(&g, i, 0, &count);
+
+		for (k = 0; k < 200 && i != 100; k++)
+			if (k != i)
+				link[(*count)++] = k;
+		codes_distances(&c, i, (uint32_t[]){ 0, 100 }, 2, d);
+		want += d[0] < d[1];
+	}
+	if (measure_graph(&m, &g, &c, &got, &e) < 0)
+		scratch_die(e.msg);
+	ok(m.n == 200 && want > 20 && want < 180 && fabs(got - want / 200.0) <
+	    0.01, "%u of 200 come down where links are: %g", want, got);
 	graph_release(&g);
 	codes_release(&c);
 	given_release(&v);
@@ -123,7 +172,7 @@ main(void)
 	    257, 511, 513, 2000 };
 	unsigned i;
 
-	for (i = 0; i < COUNT(sizes); i++)
+	for (i = 0; i < COUNT(sizes); i += GIVEN_SLOW ? 2 : 1)
 		test_begin(i % 2 ? GIVEN_RANDOM : GIVEN_UNIFORM, sizes[i],
 		    1 + i % 3);
 	test_begin(GIVEN_TIGHT, 1100, 2);
@@ -137,5 +186,6 @@ main(void)
 	test_graph(250, 500, 0.4, 0.6);
 	test_graph(2, 500, 0, 0.02);
 	test_graph(2, 2, 1, 1);
+	test_descent();
 	return tap_done();
 }
