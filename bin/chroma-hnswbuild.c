@@ -697,10 +697,17 @@ write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 static int
 write_out(struct job *j, struct files *f, struct err *e)
 {
+	/* Without elements and with a max_seq_id of 0 it makes Chromas before
+	 * 1.0 pass over all of the log (chromadb/db/mixins/
+	 * embeddings_queue.py: 0 is taken for "from the next row on"); without
+	 * it each applies all, as with the index that it makes first itself.
+	 */
+	const bool pickle = j->v.n > 0 || j->last > 0;
+
 	*f = (struct files){ .b = &j->b, .v = &j->v, .label = j->label,
 	    .ef_construction = j->wish.ef_construction };
 	if (files_write(f, j->dir.fd, e) < 0 ||
-	    write_pickle(j, j->dir.fd, &f->bytes, e) < 0)
+	    (pickle && write_pickle(j, j->dir.fd, &f->bytes, e) < 0))
 		return err_in(e, err_tail(j->cf->output));
 	/* who sees the index can see what is not in it */
 	if (j->cf->drop && file_new_commit(&j->drop, e) < 0)

@@ -14,7 +14,7 @@ put() {
 	shift
 	{
 		printf '%s}\n' "$BEGIN"
-		printf '%s\n' "$@"
+		[ $# -eq 0 ] || printf '%s\n' "$@"
 		printf '{"type":"end","records":%d}\n' $#
 	} >"$t_file"
 }
@@ -95,6 +95,21 @@ put negative '{"type":"wal","seq_id":-5,"operation":"ADD","id":"a","embedding":[
 refuses 3 'negative:2: a seq_id below 0: no Chroma gives one' \
     chroma-hnswbuild -o new negative
 nothing 'a seq_id below 0'
+
+# ---- no elements ----
+
+put none
+run chroma-hnswbuild -q -o new none
+status_is 'no elements, no row: status' 0
+ok 'no elements, no row: no pickle' [ ! -e new/index_metadata.pickle ]
+ok 'no elements, no row: sound' py sound new l2
+ok 'no elements, no row: a dump of it' chroma-hnswdump -q new --space=l2
+rm -r new none
+put gone '{"type":"wal","seq_id":7,"operation":"DELETE","id":"a"}'
+run chroma-hnswbuild -q -o new gone
+status_is 'no elements, a row: status' 0
+ok 'no elements, a row: its seq_id' [ "$(py watermark new)" = 7 ]
+rm -r new gone
 
 # ---- an older index ----
 
