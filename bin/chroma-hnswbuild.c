@@ -350,6 +350,8 @@ take_record(struct job *j, const struct stream_in *si,
 	got = only_test(&j->only, &r, e);
 	if (got == 0)
 		return 0;
+	if (got > 0 && r.has & FIELD_SEQ_ID && r.seq_id < 0)
+		got = err_data(e, "a seq_id below 0: no Chroma gives one");
 	if (got > 0 && r.has & FIELD_SEQ_ID && r.seq_id > j->last)
 		j->last = r.seq_id;
 	return got < 0 || take(j, &r, 0, e) < 0 ? stream_at(si, item, e) : 0;
@@ -397,9 +399,8 @@ next_id(struct ids *ids, struct slice *id, struct err *e)
 		err_data(e, "not UTF-8");
 		return err_at(e, in->name, in->lineno);
 	}
-	if (json_compact(slice_of(line, len), &ids->line, e) < 0)
-		return err_at(e, in->name, in->lineno);
-	if (json_string(buf_slice(&ids->line), &ids->text) < 0) {
+	if (json_compact(slice_of(line, len), &ids->line, e) < 0 ||
+	    json_string(buf_slice(&ids->line), &ids->text) < 0) {
 		err_data(e, "not an id: each is a JSON string on a line of its "
 		    "own");
 		return err_at(e, in->name, in->lineno);
@@ -545,32 +546,44 @@ space_needed(const struct job *j)
 	    n * (4 + 4 * m) / (m - 1) + 3 * j->in.texts.size + 36 * n + 512;
 }
 
-/* A number of bytes as people say it. */
-static const char *
-shown(uint64_t bytes, char text[32])
+/* Numbers of bytes as people say them, so that it shows that one is greater:
+ * what is needed is rounded up, what there is down. */
+struct shown {
+	char need[32], have[32];
+};
+
+static struct shown
+show(uint64_t need, uint64_t have)
 {
-	snprintf(text, 32, "%" PRIu64 " MiB", (bytes >> 20) +
-	    (bytes % (1 << 20) > 0));
-	return text;
+	static const char *const unit[] = { "bytes", "KiB", "MiB" };
+	const int i = need < 10 << 10 ? 0 : need < 10 << 20 ? 1 : 2;
+	const uint64_t one = (uint64_t)1 << 10 * i;
+	struct shown s;
+
+	snprintf(s.need, sizeof(s.need), "%" PRIu64 " %s", need / one +
+	    (need % one > 0), unit[i]);
+	snprintf(s.have, sizeof(s.have), "%" PRIu64 " %s", have / one,
+	    unit[i]);
+	return s;
 }
 
 static int
 check_room(const struct job *j, struct err *e)
 {
 	uint64_t need = memory_needed(j), have = j->cf->max_memory;
-	char a[32], b[32];
+	struct shown s = show(need, have);
 
 	if (need > have)
 		return err_fail(e, "%s of memory are needed, --max-memory "
-		    "allows %s", shown(need, a), shown(have, b));
+		    "allows %s", s.need, s.have);
 	if (j->cf->dry_run)
 		return 0;
 	need = space_needed(j);
 	if (dirnew_room(&j->dir, &have, e) < 0)
 		return -1;
+	s = show(need, have);
 	return need <= have ? 0 : err_fail(e, "%s: %s of space are needed, "
-	    "there are %s", err_tail(j->cf->output), shown(need, a),
-	    shown(have, b));
+	    "there are %s", err_tail(j->cf->output), s.need, s.have);
 }
 
 /* ---- building ---- */
@@ -702,10 +715,17 @@ write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 static int
 write_out(struct job *j, struct files *f, struct err *e)
 {
+	/* Without elements and with a max_seq_id of 0 it makes Chromas before
+	 * 1.0 pass over all of the log (chromadb/db/mixins/
+	 * embeddings_queue.py: 0 is taken for "from the next row on"); without
+	 * it each applies all, as with the index that it makes first itself.
+	 */
+	const bool pickle = j->v.n > 0 || j->last > 0;
+
 	*f = (struct files){ .b = &j->b, .v = &j->v, .label = j->label,
 	    .ef_construction = j->wish.ef_construction };
 	if (files_write(f, j->dir.fd, e) < 0 ||
-	    write_pickle(j, j->dir.fd, &f->bytes, e) < 0)
+	    (pickle && write_pickle(j, j->dir.fd, &f->bytes, e) < 0))
 		return err_in(e, err_tail(j->cf->output));
 	/* who sees the index can see what is not in it */
 	if (j->cf->drop && file_new_commit(&j->drop, e) < 0)
@@ -759,7 +779,7 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 	json_int(w, "ef_construction", (int64_t)j->wish.ef_construction);
 	json_int(w, "ef_search", (int64_t)j->wish.ef_search);
 	json_int(w, "seed", (int64_t)j->cf->seed);
-	json_int(w, "records", (int64_t)j->in.records);
+	json_int(w, "records", (int64_t)(j->in.records + j->dropped));
 	if (j->cf->drop)
 		json_int(w, "dropped", (int64_t)j->dropped);
 	json_int(w, "elements", (int64_t)j->in.live);
@@ -773,6 +793,23 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 	return receipt_print(receipt, e);
 }
 
+/* What can be told to be in vain before anything is read. */
+static int
+check_files(const struct config *cf, struct err *e)
+{
+	struct stat st;
+
+	if (cf->drop && lstat(cf->drop, &st) == 0)
+		return err_usage(e, "%s exists; name a file that does not",
+		    err_tail(cf->drop));
+	if (cf->old && stat(cf->old, &st) < 0)
+		return err_system(e, "%s", err_tail(cf->old));
+	if (cf->old && !S_ISDIR(st.st_mode))
+		return err_fail(e, "%s is not a directory; --old is that of "
+		    "an index", err_tail(cf->old));
+	return 0;
+}
+
 static int
 run(struct job *j, char *const path[], struct err *e)
 {
@@ -781,6 +818,8 @@ run(struct job *j, char *const path[], struct err *e)
 	struct files f;
 
 	receipt_start(&receipt);
+	if (check_files(cf, e) < 0)
+		return -1;
 	if (cf->dry_run ? cf->output && dirnew_check(cf->output, e) < 0 :
 	    dirnew_begin(&j->dir, cf->output, e) < 0)
 		return -1;

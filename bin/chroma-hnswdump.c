@@ -648,7 +648,9 @@ put_elements(struct dump *d, struct err *e)
 static int
 put_head(struct dump *d, bool partial, struct err *e)
 {
-	uint64_t dim = d->el.dir.has_header ? d->el.dir.header.dim :
+	/* also of a header that was made up in the place of a bad one */
+	uint64_t dim = d->el.dir.has_header || d->el.readable > 0 ?
+	    d->el.dir.header.dim :
 	    d->src.dimension > 0 ? (uint64_t)d->src.dimension : 0;
 
 	d->room = malloc(4 * (size_t)dim + 1);

@@ -14,7 +14,7 @@ put() {
 	shift
 	{
 		printf '%s}\n' "$BEGIN"
-		printf '%s\n' "$@"
+		[ $# -eq 0 ] || printf '%s\n' "$@"
 		printf '{"type":"end","records":%d}\n' $#
 	} >"$t_file"
 }
@@ -82,9 +82,66 @@ for v in 1GiB 1024MiB 1048576KiB 1073741824; do
 done
 refuses 4 '33 MiB of memory are needed, --max-memory allows 1 MiB' \
     chroma-hnswbuild -n --threads=2 --max-memory=1MiB one
-refuses 4 '33 MiB of memory are needed, --max-memory allows 1 MiB' \
+refuses 4 '33 MiB of memory are needed, --max-memory allows 0 MiB' \
     chroma-hnswbuild -o new --threads=2 --max-memory=1048575 one
 nothing '--max-memory'
+run chroma-hnswbuild -n --threads=2 one
+need=$(jq .memory out)
+run chroma-hnswbuild -n --threads=2 --max-memory="$need" one
+status_is '--max-memory: just enough' 0
+refuses 4 '33 MiB of memory are needed, --max-memory allows 32 MiB' \
+    chroma-hnswbuild -n --threads=2 --max-memory=$((need - 1)) one
+put negative '{"type":"wal","seq_id":-5,"operation":"ADD","id":"a","embedding":[1,2]}'
+refuses 3 'negative:2: a seq_id below 0: no Chroma gives one' \
+    chroma-hnswbuild -o new negative
+nothing 'a seq_id below 0'
+
+# ---- no elements ----
+
+put none
+run chroma-hnswbuild -q -o new none
+status_is 'no elements, no row: status' 0
+ok 'no elements, no row: no pickle' [ ! -e new/index_metadata.pickle ]
+ok 'no elements, no row: sound' py sound new l2
+ok 'no elements, no row: a dump of it' chroma-hnswdump -q new --space=l2
+rm -r new none
+put gone '{"type":"wal","seq_id":7,"operation":"DELETE","id":"a"}'
+run chroma-hnswbuild -q -o new gone
+status_is 'no elements, a row: status' 0
+ok 'no elements, a row: its seq_id' [ "$(py watermark new)" = 7 ]
+rm -r new gone
+
+# ---- an older index ----
+
+refuses 4 'none: No such file or directory' \
+    chroma-hnswbuild -o new --old=none one
+refuses 4 'one is not a directory; --old is that of an index' \
+    chroma-hnswbuild -n --old=one one
+mkdir empty
+refuses 4 'empty: no index in it' chroma-hnswbuild -o new --old=empty one
+nothing '--old'
+rmdir empty
+py vectors 300 4 1 normal >few
+run chroma-hnswbuild -q -o older few
+status_is '--old: the older one' 0
+run chroma-hnswbuild -q -o new --old=older few
+status_is '--old' 0
+no_err '--old: silent'
+ok '--old: sound' py sound new l2
+rm -r new
+run chroma-hnswbuild -q -o new --old=older one
+status_is '--old: of other ids' 0
+ok '--old: of other ids: sound' py sound new l2
+rm -r new
+: >older/data_level0.bin
+run chroma-hnswbuild -q -o new --old=older few
+status_is '--old: damaged' 0
+ok '--old: damaged: sound' py sound new l2
+rm -r new
+run chroma-hnswbuild -o new --old=older few
+status_is '--old: damaged, not quiet' 0
+ok '--old: damaged: said' grep -q '^chroma-hnswbuild: warning: older: data_level0.bin: .*; what can be read of it is used$' err
+rm -r new older
 refuses 4 'none: No such file or directory' chroma-hnswbuild -n none
 refuses 4 'none: No such file or directory' chroma-hnswbuild -o new one none
 nothing 'an input that is not there'
@@ -214,7 +271,8 @@ nothing 'NaN'
 run chroma-hnswbuild -o new --drop-nonfinite=dropped nan
 status_is '--drop-nonfinite: status' 1
 no_err '--drop-nonfinite: silent'
-ok '--drop-nonfinite: counted' jq -e '.dropped == 3 and .elements == 1' out
+ok '--drop-nonfinite: counted' jq -e '.records == 6 and .dropped == 3 and
+    .elements == 1' out
 same '--drop-nonfinite: the list' dropped - <<'END'
 {"id":"b\u0007\"","label":2}
 {"id":"c"}
@@ -224,8 +282,10 @@ chroma-hnswdump new --space=l2 | grep -o '"id.*' >got
 echo '"id":"a","level":0,"deleted":false,"embedding":[3,4]}' >want
 same '--drop-nonfinite: the older vector stays' got want
 rm -rf new
-refuses 2 'dropped exists; --force replaces it' \
+refuses 2 'dropped exists; name a file that does not' \
     chroma-hnswbuild -o new --drop-nonfinite=dropped nan
+refuses 2 'dropped exists; name a file that does not' \
+    chroma-hnswbuild -n --drop-nonfinite=dropped nan
 nothing '--drop-nonfinite'
 rm dropped
 run chroma-hnswbuild -n --drop-nonfinite=dropped nan
@@ -352,11 +412,11 @@ for f in v1.npy v2.npy v.fvecs; do
 	refuses 3 'odd:3: not an id: each is a JSON string on a line of its own' \
 	    chroma-hnswbuild -o new "--$form" --ids=odd "$f"
 	sed '3s/.*/"a" "b"/' v.ids >odd
-	run chroma-hnswbuild -o new "--$form" --ids=odd "$f"
-	status_is "$f: two ids in a line" 3
+	refuses 3 'odd:3: not an id: each is a JSON string on a line of its own' \
+	    chroma-hnswbuild -o new "--$form" --ids=odd "$f"
 	sed '3s/.*/v2/' v.ids >odd
-	run chroma-hnswbuild -o new "--$form" --ids=odd "$f"
-	status_is "$f: not JSON" 3
+	refuses 3 'odd:3: not an id: each is a JSON string on a line of its own' \
+	    chroma-hnswbuild -o new "--$form" --ids=odd "$f"
 	ok "$f: not JSON: the place" grep -q '^chroma-hnswbuild: odd:3: ' err
 	printf '"\377"\n' >odd
 	refuses 3 'odd:1: not UTF-8' chroma-hnswbuild -o new "--$form" --ids=odd "$f"

@@ -97,8 +97,12 @@ def sound(path, space):
     assert (version, level0, room) == (1, 0, n), (version, level0, room, n)
     assert max_m == m and max_m0 == 2 * m and vector_at == 4 + 8 * m and size == label_at + 8
     assert mult == 1 / math.log(m) and efc >= m, (mult, efc)
-    assert sorted(os.listdir(path)) == ["data_level0.bin", "header.bin", "index_metadata.pickle",
-                                        "length.bin", "link_lists.bin"], os.listdir(path)
+    files = ["data_level0.bin", "header.bin", "index_metadata.pickle", "length.bin",
+             "link_lists.bin"]
+    bare = n == 0 and not os.path.exists(os.path.join(path, files[2]))
+    if bare:    # no elements, and of no row of a log
+        files.remove("index_metadata.pickle")
+    assert sorted(os.listdir(path)) == files, os.listdir(path)
     data, lengths, upper = ix.data, ix.bytes("length.bin"), ix.bytes("link_lists.bin")
     assert len(data) == n * size and len(lengths) == 4 * n
     lists, labels, norms = [[]], [], []
@@ -135,11 +139,15 @@ def sound(path, space):
             assert abs(norms[i] - 1) < 1e-5 if length else norms[i] == 0, (i, norms[i], length)
     else:
         assert not any(lengths)
-    sound_pickle(os.path.join(path, "index_metadata.pickle"), n, dim)
+    if not bare:
+        sound_pickle(os.path.join(path, "index_metadata.pickle"), n, dim)
     print(n, top + 1, dim)
 
 
 def watermark(path, seq_ids=None):
+    if not os.path.exists(os.path.join(path, "index_metadata.pickle")):
+        print(0)
+        return
     with open(os.path.join(path, "index_metadata.pickle"), "rb") as f:
         p = damage.Unpickler(f).load().__dict__
     print(p["max_seq_id"], *[json.dumps(p["id_to_seq_id"], sort_keys=True)] if seq_ids else [])

@@ -176,6 +176,13 @@ damage ip 0 0 45 45 45 'data_level0.bin: element 40: label 45, but only 44 were 
     pickle 'p["total_elements_added"] = 44'
 damage ip 1 1 45 44 45 'index_metadata.pickle: entry 42 of id_to_label: label 5, which another id has, too' \
     pickle 'p["id_to_label"].update({"id-0": 5})'
+damage cosine 1 1 61 61 61 'header.bin: +0: persistence version 2: newer than this program, or corrupt' \
+    poke header.bin 0 I 2
+# the dimension is not that of the header then, for a matrix neither
+chroma-hnswdump cosine --space=cosine --npy >want
+run chroma-hnswdump x --space=cosine --salvage --npy
+status_is 'a bad header: a matrix' 1
+same 'a bad header: a matrix: the same' out want
 damage cosine 1 1 61 61 61 'length.bin: element 0: a length that is not the one of its vector: corrupt, or not a cosine index' \
     zero length.bin 0
 damage cosine 1 1 61 61 61 'length.bin: element 50: a length that is not the one of its vector: corrupt, or not a cosine index' \
