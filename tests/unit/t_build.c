@@ -438,7 +438,8 @@ main(void)
 		test_same(&same[i]);
 	test_hints();
 	test_rounds();
-	ok(build_memory(1000, 768, 16) > 1000 * (768 + 16 * 8 * 4) &&
-	    build_memory(1000, 768, 16) < 1000 * 3000, "memory");
+	ok(build_memory(100000, 768, 16, 1) > 100000 * (768 + 16 * 8 * 4) &&
+	    build_memory(100000, 768, 16, 1) < 100000 * 2000 &&
+	    build_memory(1, 65536, 16, 2) > 65536 * 4 * 64, "memory");
 	return tap_done();
 }

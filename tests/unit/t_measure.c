@@ -33,6 +33,7 @@ test_begin(enum given_kind kind, uint32_t n, unsigned threads)
 	uint32_t s, all, bad = 0;
 
 	given_codes(&c, &v, kind == GIVEN_UNIFORM, threads);
+	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0)
 		scratch_die(e.msg);
 	ok(m.n == (n < MEASURE_SAMPLE ? n : MEASURE_SAMPLE), "%s, %u nodes: a "
@@ -64,15 +65,16 @@ test_lists(unsigned had, double want)
 	double got;
 
 	given_codes(&c, &v, false, 2);
+	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0 || near_init(&l, 900, 32, &e) < 0)
 		scratch_die(e.msg);
-	ok(measure_lists(&m, &l) == 0, "empty lists have nothing");
+	ok(measure_lists(&m, &c, &l) == 0, "empty lists have nothing");
 	for (i = 0; i < 900; i++) {
 		n = others(&c, i, key);
 		near_merge(&l, i, key, had);
 		near_merge(&l, i, key + n - 15, 15);
 	}
-	got = measure_lists(&m, &l);
+	got = measure_lists(&m, &c, &l);
 	ok(fabs(got - want) < 1e-9, "with %u of them: %g", had, got);
 	near_release(&l);
 	codes_release(&c);
@@ -95,6 +97,7 @@ test_graph(uint32_t n, uint32_t all, double least, double most)
 	double got;
 
 	given_codes(&c, &v, false, 2);
+	c.exact = true;
 	level[n / 2] = 2;
 	level[0] = 1;
 	if (measure_begin(&m, &c, &e) < 0 ||
@@ -142,6 +145,7 @@ test_descent(void)
 	float d[2];
 
 	given_codes(&c, &v, false, 2);
+	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0 ||
 	    graph_init(&g, 200, 120, level, &e) < 0)
 		scratch_die(e.msg);
