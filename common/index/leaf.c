@@ -104,10 +104,8 @@ leaf_room_release(struct leaf_room *r)
 uint64_t
 leaf_memory(uint64_t nodes, size_t len)
 {
-	const struct kernel *k = kernel_best();
-
-	nodes += KERNEL_COLUMNS_MAX;
-	return nodes * (len * (k->row_bytes + k->panel_bytes / k->columns) +
+	/* the most that any kernel makes of a byte, in rows and in panels */
+	return (nodes + KERNEL_COLUMNS_MAX) * (len * (2 + 2) +
 	    sizeof(struct leaf_list) + 16);
 }
 

@@ -80,16 +80,16 @@ for v in 1GiB 1024MiB 1048576KiB 1073741824; do
 	run chroma-hnswbuild -n --max-memory=$v one
 	status_is "--max-memory=$v" 0
 done
-refuses 4 '33 MiB of memory are needed, --max-memory allows 1 MiB' \
+refuses 4 '25 MiB of memory are needed, --max-memory allows 1 MiB' \
     chroma-hnswbuild -n --threads=2 --max-memory=1MiB one
-refuses 4 '33 MiB of memory are needed, --max-memory allows 0 MiB' \
+refuses 4 '25 MiB of memory are needed, --max-memory allows 0 MiB' \
     chroma-hnswbuild -o new --threads=2 --max-memory=1048575 one
 nothing '--max-memory'
 run chroma-hnswbuild -n --threads=2 one
 need=$(jq .memory out)
 run chroma-hnswbuild -n --threads=2 --max-memory="$need" one
 status_is '--max-memory: just enough' 0
-refuses 4 '33 MiB of memory are needed, --max-memory allows 32 MiB' \
+refuses 4 '25 MiB of memory are needed, --max-memory allows 24 MiB' \
     chroma-hnswbuild -n --threads=2 --max-memory=$((need - 1)) one
 put negative '{"type":"wal","seq_id":-5,"operation":"ADD","id":"a","embedding":[1,2]}'
 refuses 3 'negative:2: a seq_id below 0: no Chroma gives one' \
