@@ -19,6 +19,8 @@
 #define OVERLAP 7
 #define OVERLAP_MORE 4		/* of that, at most, for an effort that is
 				 * greater than usual */
+#define OVERLAP_FEW 5		/* more of that, for few nodes */
+#define FEW 50000
 #define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
 #define EF_USUAL 100		/* Chroma's default ef_construction */
 #define FORCED 2
@@ -191,14 +193,18 @@ kept(unsigned m)
 	return m < 11 ? 32 : 3 * m > NEAR_KEPT_MAX ? NEAR_KEPT_MAX : 3 * m;
 }
 
-/* How many clusters a node is in: one more each time the effort doubles, and
- * fewer, the more are known by hints. */
+/* How many clusters a node is in: more in a small index, where it takes little,
+ * one more each time the effort doubles, and fewer, the more are known by
+ * hints. */
 static unsigned
 overlap(const struct building *x)
 {
 	const struct hints *h = x->p->hints;
 	unsigned most = x->p->overlap ? x->p->overlap : OVERLAP, ef, more = 0;
 
+	if (x->n < FEW && !x->p->overlap)
+		most += x->n < FEW / 2 ? OVERLAP_FEW : (FEW - x->n) *
+		    OVERLAP_FEW / (FEW / 2);
 	for (ef = x->p->ef_construction; ef >= 2 * EF_USUAL &&
 	    more < OVERLAP_MORE && !x->p->overlap; ef /= 2)
 		more++;
