@@ -384,7 +384,7 @@ test_rounds(void)
 
 	if (build(&b, &v, &p, &e) < 0)
 		scratch_die(e.msg);
-	ok(b.rounds > 1 && b.rounds <= 4 && b.found > 0.8,
+	ok(b.rounds == 3 && b.found > 0.9,
 	    "one set for each: %u rounds, lists %.3f", b.rounds, b.found);
 	ok(reached(&b.graph) == v.n && wrong_vectors(&b, &v) == 0, "  sound");
 	build_release(&b);
