@@ -15,7 +15,7 @@
 #include "index/prune.h"
 #include "index/upper.h"
 
-#define FACTOR 1.06f
+#define FACTOR 1.08f
 #define OVERLAP 7
 #define OVERLAP_MORE 4		/* of that, at most, for an effort that is
 				 * greater than usual */

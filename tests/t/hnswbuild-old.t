@@ -116,7 +116,7 @@ damaged() {
 }
 
 # poke FILE OFFSET BYTES
-# shellcheck disable=SC2059  # bytes, as escapes
+# shellcheck disable=SC2059	# it is a format
 poke() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>dd.err; }
 size=$((4 + 8 * 16 + 4 * 10 + 8))
 said() { ok "$1: said" grep -q \
