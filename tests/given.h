@@ -79,21 +79,23 @@ given_release(struct vectors *v)
 	vectors_release(v);
 }
 
-/* Codes of all of them, in their order. */
+#define GIVEN_CODES_MAX 10000
+
+/* Codes of all of them, GIVEN_CODES_MAX at most, in their order. */
 static inline void
 given_codes(struct codes *c, const struct vectors *v, bool ip,
     unsigned threads)
 {
-	uint32_t *which = malloc(((size_t)v->n + 1) * sizeof(*which)), i;
+	static uint32_t which[GIVEN_CODES_MAX];	/* the codes borrow it */
 	struct err e;
+	uint32_t i;
 
-	if (!which)
-		scratch_die("no memory");
+	if (v->n > GIVEN_CODES_MAX)
+		scratch_die("too many vectors");
 	for (i = 0; i < v->n; i++)
 		which[i] = i;
 	if (codes_make(c, v, which, v->n, ip, threads, &e) < 0)
 		scratch_die(e.msg);
-	free(which);
 }
 
 /* The distance of two vectors, as the index stores them: l2 squared, or -xy. */

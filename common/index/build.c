@@ -52,12 +52,13 @@ build_release(struct build_result *b)
 	*b = (struct build_result){ 0 };
 }
 
-/* Part of the whole is done; the next one begins. */
+/* Part of the whole is done; the next one begins, and is so much of what is
+ * left: so it never goes back, however many rounds there are. */
 static void
-progress(struct building *x, double part)
+progress(struct building *x, double of_rest)
 {
 	x->done += x->part;
-	x->part = part;
+	x->part = x->done < 1 ? (1 - x->done) * of_rest : 0;
 	if (x->p->progress)
 		x->p->progress(x->p->arg, x->done < 1 ? x->done : 1);
 }
@@ -223,13 +224,13 @@ one_round(struct building *x, struct err *e)
 	struct clusters s;
 	int r;
 
-	progress(x, 0.15);
+	progress(x, 1.0 / 6);
 	r = cluster_make(&s, &x->c, overlap(x), p->seed + x->b->rounds, e);
 	if (r == 0 && x->b->rounds == 0 && !x->c.exact)
 		r = reorder(x, &s, e);
 	if (r == 0 && x->b->rounds == 0 && !x->c.exact)
 		r = measure_begin(&x->m, &x->c, e);
-	progress(x, 0.45);
+	progress(x, 0.6);
 	if (r == 0)
 		r = run_leaves(x, &s, e);
 	cluster_release(&s);
@@ -252,7 +253,6 @@ make_rounds(struct building *x, struct err *e)
 {
 	x->b->rounds = 0;
 	do {
-		x->part = x->b->rounds > 0 ? 0 : x->part;
 		if (one_round(x, e) < 0)
 			return -1;
 		x->b->found = measure_lists(&x->m, &x->c, &x->l);
@@ -332,11 +332,11 @@ make_graph(struct building *x, struct err *e)
 	if (draw_levels(x, e) < 0)
 		return -1;
 	settle_copies(x);
-	progress(x, 0.1);
+	progress(x, 1.0 / 3);
 	if (upper_build(&b->graph, &x->c, p->ef_construction, p->seed, e) < 0)
 		return -1;
 	add_uppers(x);
-	progress(x, 0.2);
+	progress(x, 1);
 	if (prune_level0(&b->graph, &x->c, &x->l, factor, FORCED, e) < 0 ||
 	    connect_all(&b->graph, &x->c, &x->l, &b->repaired, &b->left,
 	    e) < 0 ||

@@ -44,7 +44,8 @@ hints_add(struct hints *h, uint32_t from, const uint32_t *to, size_t n,
 	}
 	if (n > 0)
 		memcpy(h->to + h->used, to, n * sizeof(*to));
-	h->known += n > 0 && h->count[from] == 0;
+	h->known -= h->count[from] > 0;
+	h->known += n > 0;
 	h->at[from] = h->used;
 	h->count[from] = (uint16_t)n;
 	h->used += n;

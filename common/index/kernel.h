@@ -72,10 +72,10 @@ struct kernel {
 	/* Sort n keys, KERNEL_SORT_MAX at most; all below 2^63 - 2^53, so that
 	 * they have the order of the doubles with their bits. */
 	void (*sort)(uint64_t *key, unsigned n);
-	/* Turn a vector of len numbers, of 1e19 at most (changed), and round it to a code; see
-	 * codes.h.  room: as many.  signs: twice as many, 1 or -1.  Gives
-	 * scale, sum and squared; that is infinite, and the code zero, where
-	 * a float cannot hold what comes in between. */
+	/* Turn a vector of len numbers, of 1e19 at most (changed), and round
+	 * it to a code; see codes.h.  room: as many.  signs: twice as many, 1
+	 * or -1.  Gives scale, sum and squared; that is infinite where a float
+	 * cannot hold it.  What is not above 1e-30 when it is turned is 0. */
 	struct kernel_terms (*quantise)(float *v, float *room, size_t len,
 	    const float *signs, int8_t *code);
 };

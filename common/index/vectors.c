@@ -12,7 +12,7 @@
 
 #define SUMS 8			/* kept apart, for vector instructions */
 #define CHUNK 256
-#define NEAR 1e-5f
+#define NEAR 1e-5
 
 /* In double: no float32 is too large or too small for its square. */
 static double
@@ -48,7 +48,8 @@ measure(size_t i, unsigned worker, void *arg)
 	float told = v->told ? le_f32(p + v->told) : 0;
 
 	(void)worker;
-	if (fabsf(told - length) <= length * NEAR)
+	/* not by length: to infinity all are near */
+	if (told >= FLT_MIN && fabs((double)told - own) <= own * NEAR)
 		length = told;
 	v->length[i] = length;
 }

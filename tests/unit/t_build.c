@@ -188,8 +188,8 @@ static unsigned
 finds(const struct graph *g, const float *x, size_t dim, bool ip,
     uint32_t node, unsigned k)
 {
-	static struct found all[4000], pool[EF + 2 * 64 + 1];
-	static uint8_t been[4000];
+	static struct found all[5000], pool[EF + 2 * 64 + 1];
+	static uint8_t been[5000];
 	unsigned n = 0, i, had = 0;
 	uint16_t *count;
 	uint32_t j, start;
@@ -262,7 +262,8 @@ test_one(const struct given *a, double least)
 	far = b.graph.n - reached(&b.graph);
 	bad += wrong_vectors(&b, &v);
 	bad += b.graph.m != a->m || b.graph.m0 != 2 * a->m;
-	ok(bad == 0 && far == 0 && b.left == 0, "%s, %s, %u vectors of %zu "
+	ok(bad == 0 && far == 0 && b.left == 0 && b.exact ==
+	    (a->kind == GIVEN_TIGHT && a->n > 3), "%s, %s, %u vectors of %zu "
 	    "numbers * %g, M %u: %u wrong, %u not reached, %u repaired",
 	    given_name[a->kind], space_name[a->space], a->n, a->dim,
 	    a->scale > 0 ? (double)a->scale : 1.0, a->m, bad, far,
@@ -271,7 +272,8 @@ test_one(const struct given *a, double least)
 	if (a->scale > 0 && a->scale < 1e-25f)	/* in float32 all are as far */
 		got = b.recall;
 	ok(b.recall <= 1 && b.recall >= least && got >= least - 0.1 &&
-	    fabs(got - b.recall) < (least > 0.5 ? 0.1 : 0.35) && (b.found >= 0.8 || b.rounds == 4),
+	    fabs(got - b.recall) < (least > 0.5 ? 0.1 : 0.35) &&
+	    (b.found >= 0.8 || b.rounds == 4),
 	    "  recall: %.3f, by the vectors %.3f; lists %.3f in %u rounds",
 	    b.recall, got, b.found, b.rounds);
 	ok(seen.calls > 5 && seen.wrong == 0 && seen.last > 0.99,
@@ -305,7 +307,8 @@ equal(const struct build_result *a, const struct build_result *b)
 	    memcmp(a->copy, b->copy, a->copies * 4) == 0 &&
 	    memcmp(a->copy_of, b->copy_of, a->copies * 4) == 0 &&
 	    a->recall == b->recall && a->found == b->found &&
-	    a->rounds == b->rounds && a->repaired == b->repaired;
+	    a->rounds == b->rounds && a->exact == b->exact &&
+	    a->repaired == b->repaired;
 }
 
 static void
@@ -339,7 +342,8 @@ test_same(const struct given *a)
 static void
 test_hints(void)
 {
-	const struct given a = { GIVEN_RANDOM, GIVEN_SLOW ? 1300 : 2500, 24, 16, L2, 0 };
+	const struct given a = { GIVEN_RANDOM, GIVEN_SLOW ? 1300 : 2500, 24,
+	    16, L2, 0 };
 	struct vectors v = vectors_of(&a);
 	struct build_result b, c;
 	uint32_t i, j, bad = 0, to[64];
@@ -377,17 +381,60 @@ static void
 test_rounds(void)
 {
 	struct build_params p = { .m = 16, .ef_construction = 100,
-	    .threads = 2, .seed = 42, .overlap = 1 };
+	    .threads = 2, .seed = 42, .overlap = 1, .progress = progress,
+	    .arg = &seen };
 	struct vectors v = given_make(GIVEN_UNIFORM, 2500, 12);
 	struct build_result b;
 	struct err e;
 
+	memset(&seen, 0, sizeof(seen));
 	if (build(&b, &v, &p, &e) < 0)
 		scratch_die(e.msg);
 	ok(b.rounds == 3 && b.found > 0.9,
 	    "one set for each: %u rounds, lists %.3f", b.rounds, b.found);
 	ok(reached(&b.graph) == v.n && wrong_vectors(&b, &v) == 0, "  sound");
+	ok(seen.calls > 5 && seen.wrong == 0 && seen.last > 0.99,
+	    "  progress: up to %g in %u calls", seen.last, seen.calls);
 	build_release(&b);
+	given_release(&v);
+}
+
+/* Two clusters so far apart that their codes cannot tell what is near inside of
+ * them: the vectors themselves can. */
+static void
+test_exact(unsigned threads, bool hinted)
+{
+	const struct given a = { GIVEN_UNIFORM, GIVEN_SLOW ? 2000 : 5000, 32,
+	    16, L2, 0.5f };
+	struct vectors v = vectors_of(&a);
+	float *x = (float *)(uintptr_t)v.base;
+	struct build_result b;
+	uint32_t i, bad = 0;
+	struct hints h;
+	double got;
+	struct err e;
+
+	for (i = 0; i < v.n; i += 2)
+		x[i * v.dim] += 1000;
+	if (hints_init(&h, v.n, &e) < 0)
+		scratch_die(e.msg);
+	for (i = 0; i + 1 < v.n; i++)
+		if (hints_add(&h, i, (uint32_t[]){ i + 1 }, 1, &e) < 0)
+			scratch_die(e.msg);
+	make(&b, &v, &a, threads, hinted ? &h : NULL);
+	got = recall(&b, &v, false);
+	ok(b.exact && got > 0.95 && b.found > 0.8 && b.recall > 0.95,
+	    "two clusters far apart, %u threads: recall %.3f, by the vectors "
+	    "%.3f; lists %.3f", threads, b.recall, got, b.found);
+	for (i = 0; i < b.graph.n; i++)
+		bad += wrong_list(&b.graph, i, 0);
+	ok(bad == 0 && reached(&b.graph) == v.n && b.left == 0 &&
+	    wrong_vectors(&b, &v) == 0, "  sound (%u), %u repaired", bad,
+	    b.repaired);
+	ok(seen.calls > 5 && seen.wrong == 0 && seen.last > 0.99,
+	    "  progress: up to %g in %u calls", seen.last, seen.calls);
+	build_release(&b);
+	hints_release(&h);
 	given_release(&v);
 }
 
@@ -438,6 +485,8 @@ main(void)
 		test_same(&same[i]);
 	test_hints();
 	test_rounds();
+	test_exact(2, false);
+	test_exact(1, true);
 	ok(build_memory(100000, 768, 16, 1) > 100000 * (768 + 16 * 8 * 4) &&
 	    build_memory(100000, 768, 16, 1) < 100000 * 2000 &&
 	    build_memory(1, 65536, 16, 2) > 65536 * 4 * 64, "memory");

@@ -21,45 +21,93 @@ scaled(uint32_t n, size_t dim, float by)
 }
 
 /* Distances against those of the vectors: the greatest error, as a part of the
- * greatest |x|^2.  by: what the codes are made of is so many times them.  What
- * is not finite is an error of 9. */
+ * greatest |x|^2; by the codes, or by the vectors themselves.  What is not
+ * finite is an error of 9. */
 static double
-error(const struct codes *c, const struct vectors *v, bool ip, double by)
+error(const struct codes *c, const struct vectors *v, bool ip, bool exact)
 {
 	const float *x = (const float *)(const void *)v->base;
+	const double by = (double)c->scale;
 	double most = 0, worst = 0, shift = 0, want, one;
+	struct codes by_which = *c;
+	float four[4];
 	uint32_t i, j;
 	float got;
 
+	by_which.exact = exact;
 	for (i = 0; i < c->n; i++) {
 		one = -given_distance(x + i * v->dim, x + i * v->dim, v->dim,
 		    true);
 		most = one > most ? one : most;
 	}
 	if (ip)
-		shift = 2 * (double)c->terms[0].add / by / by;
+		shift = (exact ? (double)c->add : 2 *
+		    (double)c->terms[0].add) / by / by;
 	for (i = 0; i < c->n; i += 7)
 		for (j = 0; j < c->n; j++) {
-			codes_distances(c, i, &j, 1, &got);
-			if (!isfinite(got))
+			codes_distances(&by_which, i, &j, 1, &got);
+			codes_four_exact(c, i, (uint32_t[]){ 0, j, j, 1 },
+			    four);
+			if (!isfinite(got) || got < 0 || (exact &&
+			    (four[1] != got || four[2] != got)))
 				return 9;
 			want = given_distance(x + i * v->dim, x + j * v->dim,
 			    v->dim, ip);
-			want = ip ? shift + 2 * want : want;
+			want = ip ? shift + (exact ? 1 : 2) * want : want;
 			want = fabs(want - (double)got / by / by) / most;
 			worst = want > worst ? want : worst;
 		}
 	return worst;
 }
 
+/* What is neither large nor small stays as it is; else the greatest number
+ * comes to lie below 1, or as near to that as float32 can bring it. */
+static bool
+scale_fits(const struct codes *c, const struct vectors *v)
+{
+	const float *x = (const float *)(const void *)v->base;
+	float most = 0;
+	size_t i;
+	int power;
+
+	for (i = 0; i < v->n * v->dim; i++)
+		most = fmaxf(most, fabsf(x[i]));
+	if (most == 0 || (most >= 0x1p-20f && most <= 0x1p20f))
+		return c->scale == 1;
+	if (frexpf(c->scale, &power) != 0.5f)
+		return false;
+	return most * c->scale < 1 && (most * c->scale >= 0.5f ||
+	    c->scale == 0x1p120f);
+}
+
+/* ip: R^2 is the greatest |x|^2 (of what was scaled); in the terms it is a
+ * little more, for codes that are longer. */
+static bool
+add_fits(const struct codes *c, const struct vectors *v, bool ip)
+{
+	const float *x = (const float *)(const void *)v->base;
+	double most = 0, by = (double)c->scale, one;
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++) {
+		one = -given_distance(x + i * v->dim, x + i * v->dim, v->dim,
+		    true) * by * by;
+		most = one > most ? one : most;
+		if (c->terms[i].add != (ip ? c->add * 1.05f :
+		    c->terms[i].squared))
+			return false;
+	}
+	return !ip || fabs((double)c->add / most - 1) < 1e-5;
+}
+
 static void
 test_distances(void)
 {
 	static const size_t dims[] = { 1, 2, 63, 64, 65, 300 };
-	static const float scales[] = { 1, 1e-10f, 1e15f, 1e18f, 1e20f, 1e30f,
-	    3e37f };
+	static const float scales[] = { 1, 0x1p-18f, 0x1p-21f, 1e-10f, 1e-30f,
+	    1e-37f, 0x1p17f, 0x1p21f, 1e15f, 1e18f, 1e20f, 1e30f, 3e37f };
 	unsigned d, s, ip;
-	double worst, other;
+	double worst, exact;
 
 	for (d = 0; d < COUNT(dims); d++)
 		for (s = 0; s < COUNT(scales); s++)
@@ -69,13 +117,14 @@ test_distances(void)
 				struct codes c;
 
 				given_codes(&c, &v, ip, 2);
-				worst = error(&c, &v, ip, 1);
-				other = error(&c, &v, ip, (double)0x1p-96f);
-				if (other < worst && scales[s] > 1e15f)
-					worst = other;
-				ok(worst < 0.03, "%s, %zu numbers * %g: %g",
-				    ip ? "ip" : "l2", dims[d],
-				    (double)scales[s], worst);
+				worst = error(&c, &v, ip, false);
+				exact = error(&c, &v, ip, true);
+				ok(worst < 0.05 && exact < 1e-5, "%s, %zu "
+				    "numbers * %g: %g, exact %g", ip ? "ip" :
+				    "l2", dims[d], (double)scales[s], worst,
+				    exact);
+				ok(scale_fits(&c, &v) && add_fits(&c, &v, ip),
+				    "  scaled by %g", (double)c.scale);
 				codes_release(&c);
 				given_release(&v);
 			}
@@ -104,7 +153,37 @@ test_one(void)
 		}
 	ok(bad == 0, "one that is huge (%u)", bad);
 	codes_release(&c);
-	given_release(&(struct vectors){ 0 });
+}
+
+/* ip: a few that are much longer than usual do not cost the others their bits;
+ * between one of those and what lies in its direction the distance is 0. */
+static void
+test_longer(float by)
+{
+	struct vectors v = given_make(GIVEN_UNIFORM, 1000, 20);
+	float *x = (float *)(uintptr_t)v.base, got;
+	struct codes c;
+	uint32_t i, j, k, bad = 0, zero = 0;
+	double worst = 0, want;
+
+	for (k = 0; k < 20; k++)
+		x[500 * 20 + k] *= by;
+	given_codes(&c, &v, true, 2);
+	for (i = 0; i < 1000; i += 9)
+		for (j = 0; j < 1000; j++) {
+			codes_distances(&c, i, &j, 1, &got);
+			bad += !isfinite(got) || got < 0;
+			want = 2 * (double)c.terms[0].add + 2 *
+			    given_distance(x + i * 20, x + j * 20, 20, true);
+			if (j != 500)
+				worst = fmax(worst, fabs(want - (double)got));
+			zero += j == 500 && got == 0;
+		}
+	ok(bad == 0 && (double)c.add < 20 * 1e4 && worst < 0.3 && (zero > 0) ==
+	    (by > 1e4f) && zero < 80, "one that is %g times as long: R^2 %g, error %g, %u "
+	    "at 0", (double)by, (double)c.add, worst, zero);
+	codes_release(&c);
+	given_release(&v);
 }
 
 /* What all have in common is taken away, and costs no bits. */
@@ -223,6 +302,8 @@ main(void)
 {
 	test_distances();
 	test_one();
+	test_longer(1e3f);
+	test_longer(1e5f);
 	test_mean();
 	test_same();
 	test_permute();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_connect - whatever a graph is like, in the end all of it is reached. */
+/* t_connect - whatever a graph is like, in the end every node reaches every
+ * other one. */
 #include "index/connect.h"
 
 #include "../given.h"
@@ -7,6 +8,7 @@
 
 #define N_MAX 2000
 
+static struct vectors v;
 static struct codes c;
 static struct near l;
 static struct graph g;
@@ -14,14 +16,22 @@ static struct graph g;
 static void
 begin(uint32_t n, unsigned m, uint32_t entry)
 {
-	struct vectors v = given_make(GIVEN_RANDOM, n, 8);
 	uint8_t level[N_MAX] = { 0 };
 	struct err e;
 
+	v = given_make(GIVEN_RANDOM, n, 8);
 	level[entry] = 1;
 	given_codes(&c, &v, false, 1);
 	if (near_init(&l, n, 32, &e) < 0 || graph_init(&g, n, m, level, &e) < 0)
 		scratch_die(e.msg);
+}
+
+static void
+release(void)
+{
+	graph_release(&g);
+	near_release(&l);
+	codes_release(&c);
 	given_release(&v);
 }
 
@@ -59,10 +69,36 @@ reached(void)
 	return n;
 }
 
+/* How many can reach the entry: in rounds, each in the direction in which more
+ * may be found. */
+static uint32_t
+returns(void)
+{
+	static uint8_t can[N_MAX];
+	uint32_t n = 1, last, round, k, i, j;
+	uint16_t *count;
+
+	memset(can, 0, sizeof(can));
+	can[g.entry] = 1;
+	for (round = last = 0; n != last || round % 2; round++) {
+		last = round % 2 ? last : n;
+		for (k = 0; k < g.n; k++) {
+			const uint32_t *link;
+
+			i = round % 2 ? k : g.n - 1 - k;
+			link = graph_links(&g, i, 0, &count);
+			for (j = 0; j < *count && !can[i]; j++)
+				n += can[i] = can[link[j]];
+		}
+	}
+	return n;
+}
+
 static void
 end(const char *name)
 {
 	uint32_t repaired, left, i, j, k, bad = 0, before = reached(), moved;
+	uint32_t back = returns();
 	uint32_t *old = malloc((size_t)g.n * g.m0 * 4 + 1);
 	uint16_t *count;
 	struct err e;
@@ -82,16 +118,14 @@ end(const char *name)
 	}
 	for (i = moved = 0; i < g.n * g.m0; i++)
 		moved += old[i] != g.link0[i];
-	ok(bad == 0 && left == 0 && reached() == g.n, "%s: %u of %u, then all; "
-	    "%u repaired (%u wrong, %u left)", name, before, g.n, repaired,
-	    bad, left);
-	ok((repaired == 0) == (before == g.n) && moved <= repaired &&
-	    repaired <= g.n - before, "  no more than is needed: %u changed",
-	    moved);
+	ok(bad == 0 && left == 0 && reached() == g.n && returns() == g.n,
+	    "%s: %u of %u, %u back, then all; %u repaired (%u wrong, %u left)",
+	    name, before, g.n, back, repaired, bad, left);
+	ok((repaired == 0) == (before == g.n && back == g.n) &&
+	    moved <= repaired && repaired <= g.n - before + (g.n - back),
+	    "  no more than is needed: %u changed", moved);
 	free(old);
-	graph_release(&g);
-	near_release(&l);
-	codes_release(&c);
+	release();
 }
 
 static void
@@ -117,6 +151,34 @@ test_simple(void)
 	for (i = 0; i + 1 < 600; i++)
 		link_to(i, i + 1);
 	end("a chain from its middle");
+	begin(600, 16, 300);
+	for (i = 0; i < 600; i++)
+		link_to(i, (i + 1) % 600);
+	end("a ring");
+}
+
+/* All nodes are full, and all links lead one way, to the last group or to the
+ * first, from which none leads out. */
+static void
+test_one_way(unsigned m, uint32_t entry)
+{
+	const uint32_t n = 300, some = 2 * m;
+	uint32_t i, k, at, ways;
+	char name[64];
+
+	for (ways = 0; ways < 2; ways++) {
+		begin(n, m, entry);
+		for (i = 0; i < n; i++)
+			for (k = 0; k <= some; k++) {
+				at = i + some < n ? i + k : n - 1 - some + k;
+				if (at != i)
+					link_to(ways ? n - 1 - i : i, ways ?
+					    n - 1 - at : at);
+			}
+		snprintf(name, sizeof(name), "one way %s, all nodes full, M "
+		    "%u, from %u", ways ? "down" : "up", m, entry);
+		end(name);
+	}
 }
 
 /* Groups of size nodes, each linked to all the others of its group: with M and
@@ -212,20 +274,26 @@ test_nearest(void)
 	near_merge(&l, 6, key, 3);
 	link_to(7, 6);
 	link_to(7, 4);
+	/* ways back: 5 cannot itself when 4 is looked at, and is then */
+	key[0] = near_key(1, 5);
+	key[1] = near_key(2, 3);
+	key[2] = near_key(3, 0);
+	near_merge(&l, 4, key, 3);
+	near_merge(&l, 5, (uint64_t[]){ near_key(4, 6) }, 1);
 	if (connect_all(&g, &c, &l, &repaired, &left, &e) < 0)
 		scratch_die(e.msg);
-	ok(repaired == 2 && g.count0[2] == 2 && g.link0[2 * 4 + 1] == 6 &&
+	ok(repaired == 4 && g.count0[2] == 2 && g.link0[2 * 4 + 1] == 6 &&
 	    g.count0[6] == 1 && g.link0[6 * 4] == 7 && g.count0[3] == 4,
 	    "by the nearest that is reached and has room, or by one of its "
 	    "own links");
-	graph_release(&g);
-	near_release(&l);
-	codes_release(&c);
+	ok(g.count0[4] == 2 && g.link0[4 * 4 + 1] == 3 && g.count0[5] == 1 &&
+	    g.link0[5 * 4] == 6, "back by the nearest that can");
+	release();
 
 	/* without any: by the nearest of all */
 	begin(60, 4, 0);
-	for (i = 0; i + 2 < 60; i++)
-		link_to(i, i + 1);
+	for (i = 0; i + 1 < 60; i++)
+		link_to(i, (i + 1) % 59);
 	if (connect_all(&g, &c, &l, &repaired, &left, &e) < 0)
 		scratch_die(e.msg);
 	for (i = 0, key[0] = UINT64_MAX; i < 59; i++) {
@@ -236,11 +304,52 @@ test_nearest(void)
 			key[0] = near_key(d, i);
 	}
 	i = (uint32_t)key[0];
-	ok(repaired == 1 && g.link0[i * 8 + g.count0[i] - 1] == 59,
-	    "the nearest of all is %u", i);
-	graph_release(&g);
-	near_release(&l);
-	codes_release(&c);
+	ok(repaired == 2 && g.count0[i] == 2 && g.link0[i * 8 + 1] == 59 &&
+	    g.count0[59] == 1 && g.link0[59 * 8] == 0,
+	    "the nearest of all is %u, and back to the entry", i);
+	release();
+}
+
+/* The nearest of the next `some' nodes to one. */
+static uint32_t
+nearest_of(uint32_t node, uint32_t some)
+{
+	uint64_t best = UINT64_MAX, key;
+	uint32_t i, other;
+	float d;
+
+	for (i = 1; i <= some; i++) {
+		other = (node + i) % g.n;
+		codes_distances(&c, node, &other, 1, &d);
+		key = near_key(d, other);
+		best = key < best ? key : best;
+	}
+	return (uint32_t)best;
+}
+
+/* Where nothing is known, not all are looked at: 1,000. */
+static void
+test_many(void)
+{
+	uint32_t repaired, left, i, last, lone, to;
+	struct err e;
+
+	begin(N_MAX, 4, 0);
+	for (lone = 1500; lone < N_MAX - 1 && nearest_of(lone, 1000) ==
+	    nearest_of(lone, N_MAX - 1); lone++)
+		;
+	to = nearest_of(lone, 1000);
+	for (i = 1, last = 0; i <= N_MAX; i++)
+		if (i != lone) {
+			link_to(last, i % N_MAX);
+			last = i;
+		}
+	if (connect_all(&g, &c, &l, &repaired, &left, &e) < 0)
+		scratch_die(e.msg);
+	ok(repaired == 2 && left == 0 && g.count0[to] == 2 && g.link0[to * 8 +
+	    1] == lone && to != nearest_of(lone, N_MAX - 1),
+	    "of 1,000 nodes behind %u the nearest is %u", lone, to);
+	release();
 }
 
 int
@@ -248,6 +357,7 @@ main(void)
 {
 	uint32_t repaired = 9, left = 9;
 	struct graph none = { .n = 0 };
+	unsigned m;
 	uint64_t seed;
 	struct err e;
 
@@ -261,8 +371,14 @@ main(void)
 	test_full(400, 4, 9, 0, true);
 	test_full(400, 4, 5, 4, false);
 	test_cycle();
+	for (m = 2; m < 5; m++) {
+		test_one_way(m, 0);
+		test_one_way(m, 150);
+		test_one_way(m, 299);
+	}
 	for (seed = 1; seed < 25; seed++)
 		test_random(seed);
 	test_nearest();
+	test_many();
 	return tap_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_hints - candidates from an older graph: its links, and those of the three
+/* t_hints - candidates from an older graph: its links, and those of the
  * nearest of them; copies as their nodes. */
 #include "index/hints.h"
 
@@ -39,6 +39,13 @@ test_add(void)
 	if (hints_add(&h, 5, NULL, 0, &e) < 0)
 		scratch_die(e.msg);
 	ok(h.known == N - 4 && h.count[5] == 0, "one has none any more");
+	if (hints_add(&h, 5, NULL, 0, &e) < 0 ||
+	    hints_add(&h, 7, to, 1, &e) < 0)
+		scratch_die(e.msg);
+	ok(h.known == N - 4, "  and is not taken away twice");
+	if (hints_add(&h, 5, to, 2, &e) < 0)
+		scratch_die(e.msg);
+	ok(h.known == N - 3 && h.count[5] == 2, "  and has some again");
 	hints_release(&h);
 	ok(!h.to && h.n == 0, "released");
 }
@@ -81,11 +88,11 @@ expect(struct model *m, uint32_t node)
 	uint64_t key[HINTS_MAX], more[HINTS_MAX];
 	uint32_t v = m->vector[node];
 	unsigned n = keys(m, node, m->h.to + m->h.at[v], m->h.count[v], key);
-	unsigned i, k;
+	unsigned k;
 
 	near_merge(&m->want, node, key, n);
-	for (i = 0; i < 3 && i < n; i++) {
-		v = m->vector[(uint32_t)key[i]];
+	if (n > 0) {
+		v = m->vector[(uint32_t)key[0]];
 		k = keys(m, node, m->h.to + m->h.at[v], m->h.count[v], more);
 		near_merge(&m->want, node, more, k);
 	}

@@ -182,36 +182,80 @@ test_zero(const struct kernel *k)
 	    c[63] == 0, "%s: zeros", k->name);
 }
 
-/* Neither what is as good as nothing nor what is too much is turned into
- * numbers that no code has. */
+/* What is as good as nothing is 0; what is as large as may be has a code. */
 static void
 test_ends(const struct kernel *k)
 {
-	static const float all[] = { 1e-45f, 1e-38f, 1e-37f, 3e-37f, 1e-35f,
-	    1e30f, 1e37f, FLT_MAX, INFINITY };
+	static const float all[] = { 1e-45f, 1e-38f, 1e-35f, 6e-32f, 1e-29f,
+	    1e-20f, 1, 1e10f, 1e17f, 1e19f };
 	float v[64], room[64], signs[128];
 	struct kernel_terms t;
 	unsigned i, j, bad = 0;
+	double norm, is;
 	int8_t c[64];
 	int32_t s;
 
 	for (j = 0; j < 128; j++)
 		signs[j] = 1;
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		for (j = 0; j < 64; j++)
+		for (j = 0, norm = 0; j < 64; j++) {
 			v[j] = j % 3 ? all[i] : -all[i] / 2;
-		memset(c, 5, sizeof(c));
+			norm += (double)v[j] * (double)v[j];
+		}
+		memset(c, 99, sizeof(c));
 		t = k->quantise(v, room, 64, signs, c);
-		for (j = 0, s = 0; j < 64; j++) {
+		for (j = 0, s = 0, is = 0; j < 64; j++) {
 			s += c[j];
-			bad += c[j] < -127;
+			is += (double)c[j] * c[j];
+			bad += abs(c[j]) > MOST;
 		}
 		bad += t.sum != s || !(t.scale >= 0) || !(t.scale <= FLT_MAX);
-		bad += all[i] < 1e18f ? !(t.squared <= 1) : !isinf(t.squared);
-		bad += all[i] > 1e37f && (s != 0 || t.scale > 0);
+		if (all[i] < 1e-31f)
+			bad += is > 0 || t.scale > 0 || t.squared > 0;
+		else
+			bad += !(fabs(is * (double)t.scale *
+			    (double)t.scale / norm - 1) < 0.05);
+		if (all[i] > 1e-10f && all[i] < 1e18f)
+			bad += !(fabs((double)t.squared / norm - 1) < 0.05);
+		bad += isnan(t.squared) || (all[i] > 1e18f &&
+		    !isinf(t.squared));
 	}
 	ok(bad == 0, "%s: hardly anything, and too much (%u wrong)", k->name,
 	    bad);
+}
+
+/* The vectors themselves: as plain loops, and to the bit as the portable. */
+static void
+test_vectors(const struct kernel *k)
+{
+	static float x[300], y[300];
+	const uint8_t *p = (const uint8_t *)x, *q = (const uint8_t *)y;
+	const struct kernel *first = kernel_at(0);
+	unsigned dim, j, bad = 0;
+
+	for (dim = 1; dim <= 300; dim++) {
+		double apart = 0, product = 0, most = 0, d;
+		float a, b, c;
+
+		for (j = 0; j < dim; j++) {
+			x[j] = any();
+			y[j] = any();
+			d = (double)x[j] * 0.5 - (double)y[j] * 3;
+			apart += d * d;
+			d = (double)x[j] * 0.5 * (double)y[j] * 3;
+			product += d;
+			most += fabs(d);
+		}
+		a = k->apart(p, 0.5f, q, 3, dim);
+		b = first->apart(p, 0.5f, q, 3, dim);
+		bad += memcmp(&a, &b, 4) != 0 ||
+		    fabs((double)a - apart) > apart * 1e-5;
+		b = k->product(p, 0.5f, q, 3, dim);
+		c = first->product(p, 0.5f, q, 3, dim);
+		bad += memcmp(&b, &c, 4) != 0 ||
+		    fabs((double)b - product) > most * 1e-5;
+	}
+	ok(bad == 0, "%s: by the vectors: %u wrong", k->name, bad);
 }
 
 static int
@@ -274,6 +318,7 @@ main(void)
 		test_distances(k);
 		test_zero(k);
 		test_ends(k);
+		test_vectors(k);
 		test_sort(k);
 		setenv("CHROMAUTILS_KERNEL", k->name, 1);
 		ok(kernel_best() == k, "%s is chosen by name", k->name);

@@ -5,20 +5,31 @@
 #include "../given.h"
 #include "../tap.h"
 
-/* The distances of node i to all others, sorted. */
+/* The distances of node i to all others, sorted: by the vectors, or by the
+ * codes. */
 static uint32_t
-others(const struct codes *c, uint32_t i, uint64_t *key)
+others_by(const struct codes *c, uint32_t i, uint64_t *key, bool exact)
 {
 	uint32_t j, n = 0;
-	float d;
+	float d[4];
 
 	for (j = 0; j < c->n; j++)
 		if (j != i) {
-			codes_distances(c, i, &j, 1, &d);
-			key[n++] = near_key(d, j);
+			if (exact)
+				codes_four_exact(c, i, (uint32_t[]){ j, j, j,
+				    j }, d);
+			else
+				codes_distances(c, i, &j, 1, d);
+			key[n++] = near_key(d[0], j);
 		}
 	near_sort(c->kernel, key, n);
 	return n;
+}
+
+static uint32_t
+others(const struct codes *c, uint32_t i, uint64_t *key)
+{
+	return others_by(c, i, key, true);
 }
 
 /* The sample, and the distance of the tenth of each. */
@@ -33,7 +44,6 @@ test_begin(enum given_kind kind, uint32_t n, unsigned threads)
 	uint32_t s, all, bad = 0;
 
 	given_codes(&c, &v, kind == GIVEN_UNIFORM, threads);
-	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0)
 		scratch_die(e.msg);
 	ok(m.n == (n < MEASURE_SAMPLE ? n : MEASURE_SAMPLE), "%s, %u nodes: a "
@@ -47,6 +57,43 @@ test_begin(enum given_kind kind, uint32_t n, unsigned threads)
 	}
 	ok(bad == 0 && (n < 100 || m.node[m.n - 1] > n / 10 * 9),
 	    "  from all over, and its nearest (%u wrong)", bad);
+	codes_release(&c);
+	given_release(&v);
+}
+
+/* How good codes are: how many of the true nearest are among as many by codes.
+ * apart: every other vector is moved so far. */
+static void
+test_codes(float apart, bool exact, double least, double most)
+{
+	static uint64_t key[1000];
+	struct vectors v = given_make(GIVEN_UNIFORM, 1000, 16);
+	float *x = (float *)(uintptr_t)v.base, d[4];
+	uint32_t i, k, s, to, all, had = 0;
+	struct measure m;
+	struct codes c;
+	struct err e;
+
+	for (i = 0; i < 1000; i += 2)
+		x[i * 16 + 3] += apart;
+	given_codes(&c, &v, false, 2);
+	c.exact = exact;
+	if (measure_begin(&m, &c, &e) < 0)
+		scratch_die(e.msg);
+	for (s = all = 0; s < m.n; s++) {
+		(void)others_by(&c, m.node[s], key, exact);
+		for (k = 0; k < m.others[s]; k++) {
+			to = (uint32_t)key[k];
+			codes_four_exact(&c, m.node[s], (uint32_t[]){ to, to,
+			    to, to }, d);
+			had += d[0] <= m.last[s];
+		}
+		all += m.others[s];
+	}
+	ok(m.codes >= least && m.codes <= most && all == MEASURE_SAMPLE *
+	    MEASURE_K && fabs(m.codes - (double)had / all) < 1e-9,
+	    "codes of vectors %g apart%s: %g", (double)apart, exact ?
+	    ", by the vectors" : "", m.codes);
 	codes_release(&c);
 	given_release(&v);
 }
@@ -65,7 +112,6 @@ test_lists(unsigned had, double want)
 	double got;
 
 	given_codes(&c, &v, false, 2);
-	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0 || near_init(&l, 900, 32, &e) < 0)
 		scratch_die(e.msg);
 	ok(measure_lists(&m, &c, &l) == 0, "empty lists have nothing");
@@ -97,7 +143,6 @@ test_graph(uint32_t n, uint32_t all, double least, double most)
 	double got;
 
 	given_codes(&c, &v, false, 2);
-	c.exact = true;
 	level[n / 2] = 2;
 	level[0] = 1;
 	if (measure_begin(&m, &c, &e) < 0 ||
@@ -145,7 +190,6 @@ test_descent(void)
 	float d[2];
 
 	given_codes(&c, &v, false, 2);
-	c.exact = true;
 	if (measure_begin(&m, &c, &e) < 0 ||
 	    graph_init(&g, 200, 120, level, &e) < 0)
 		scratch_die(e.msg);
@@ -157,13 +201,15 @@ test_descent(void)
 		for (k = 0; k < 200 && i != 100; k++)
 			if (k != i)
 				link[(*count)++] = k;
-		codes_distances(&c, i, (uint32_t[]){ 0, 100 }, 2, d);
+	}
+	for (i = 0; i < m.n; i++) {
+		codes_distances(&c, m.node[i], (uint32_t[]){ 0, 100 }, 2, d);
 		want += d[0] < d[1];
 	}
 	if (measure_graph(&m, &g, &c, &got, &e) < 0)
 		scratch_die(e.msg);
-	ok(m.n == 200 && want > 20 && want < 180 && fabs(got - want / 200.0) <
-	    0.01, "%u of 200 come down where links are: %g", want, got);
+	ok(want > 3 && want < m.n - 3 && fabs(got - (double)want / m.n) <
+	    0.01, "%u of %u come down where links are: %g", want, m.n, got);
 	graph_release(&g);
 	codes_release(&c);
 	given_release(&v);
@@ -172,8 +218,8 @@ test_descent(void)
 int
 main(void)
 {
-	static const uint32_t sizes[] = { 0, 1, 2, 3, 10, 11, 12, 255, 256,
-	    257, 511, 513, 2000 };
+	static const uint32_t sizes[] = { 0, 1, 2, 3, 10, 11, 12, 31, 32, 33,
+	    63, 65, 257, 2000 };
 	unsigned i;
 
 	for (i = 0; i < COUNT(sizes); i += GIVEN_SLOW ? 2 : 1)
@@ -182,6 +228,9 @@ main(void)
 	test_begin(GIVEN_TIGHT, 1100, 2);
 	test_begin(GIVEN_COPIES, 1100, 2);
 	test_begin(GIVEN_SAME, 1100, 2);
+	test_codes(0, false, 0.9, 1);
+	test_codes(1000, false, 0, 0.6);
+	test_codes(1000, true, 1, 1);
 	test_lists(10, 1);
 	test_lists(7, 0.7);
 	test_lists(12, 1);

@@ -174,9 +174,16 @@ test_extremes(void)
 	for (i = 0; i < COUNT(all); i++) {
 		double want = norm(row[i]), is = (double)v.length[i];
 
-		off = fabs(want - is) > want * 1e-7 + 1e-45;
-		ok(off == 0 && lost(&v, i, &none) == 0, "%s: %g",
-		    all[i].name, is);
+		vectors_load(&v, i, unit);
+		if (want < (double)FLT_MIN) {
+			for (j = 0, off = is != 0; j < DIM; j++)
+				off += unit[j] != 0;
+			ok(off == 0, "%s: zeros (%u)", all[i].name, off);
+		} else {
+			off = fabs(want - is) > want * 1e-7;
+			ok(off == 0 && lost(&v, i, &none) == 0, "%s: %g",
+			    all[i].name, is);
+		}
 		vectors_load_near(&v, i, near);
 		for (j = off = 0; j < DIM; j++)
 			off += !(fabsf(unit[j] - near[j]) <= 1e-6f) ||
@@ -184,10 +191,35 @@ test_extremes(void)
 		ok(off == 0, "  and nearly the same (%u)", off);
 	}
 	vectors_release(&v);
-	fill(0, FLT_MAX, FLT_MAX, 0);
-	begin(&v, 1, false);
-	ok(v.length[0] == FLT_MAX && lost(&v, 0, &none) == 0 && unit[5] == 1,
-	    "no length is infinite");
+}
+
+/* Longer than a float32: infinite, whatever length it came with, unless that
+ * is its own but for rounding. */
+static void
+test_long(void)
+{
+	static const float told[] = { 0, 5, 3e38f, FLT_MAX, INFINITY, NAN };
+	const float less = nextafterf(FLT_MIN, 0);
+	struct vectors v;
+	unsigned i, bad = 0;
+
+	for (i = 0; i < COUNT(told); i++)
+		fill(i, FLT_MAX / 2, FLT_MAX, told[i]);
+	begin(&v, COUNT(told), true);
+	for (i = 0; i < COUNT(told); i++)
+		bad += !isinf(v.length[i]);
+	ok(bad == 0, "a length that no float32 has is infinite (%u)", bad);
+	vectors_release(&v);
+	fill(0, 0, FLT_MAX, 0);
+	fill(1, 0, FLT_MAX, FLT_MAX);
+	row[1][1] = FLT_MAX * 1e-3f;
+	fill(2, 0, FLT_MIN, 0);
+	fill(3, 0, less, less);
+	begin(&v, 4, true);
+	ok(v.length[0] == FLT_MAX && v.length[1] == FLT_MAX && v.length[2] ==
+	    FLT_MIN && v.length[3] == 0, "the greatest and the least: %g %g "
+	    "%g %g", (double)v.length[0], (double)v.length[1],
+	    (double)v.length[2], (double)v.length[3]);
 	vectors_release(&v);
 }
 
@@ -278,6 +310,7 @@ main(void)
 	test_told();
 	test_own();
 	test_extremes();
+	test_long();
 	test_zero();
 	test_wrong();
 	test_place();
