@@ -51,7 +51,7 @@ base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
 stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact matrix
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
-	kernelavx512 kernelneon vectors distinct codes near leaf cluster \
+	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \

@@ -2,15 +2,13 @@
 /* cluster.c - overlapping sets of nodes that lie near one another. */
 #include "index/cluster.h"
 
-#include <float.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/large.h"
 #include "base/workers.h"
+#include "index/assign.h"
 #include "index/leaf.h"
 #include "index/mix.h"
 #include "index/near.h"
@@ -18,10 +16,8 @@
 #define LEADERS_MAX 1600	/* beyond, the sets are divided again: that is
 				 * cheaper and finds more */
 #define LEADERS_AGAIN 256	/* when dividing again */
-#define OVERLAP_MAX 16
 #define DEPTH_ONCE 3		/* from here on, no overlap */
 #define DEPTH_MAX 6		/* here, cut anywhere */
-#define CHUNK 192		/* nodes assigned at once */
 #define PROBES 8		/* groups of leaders that a node looks into */
 #define TOO_LARGE (3 * CLUSTER_LEAF)
 
@@ -37,177 +33,6 @@ cluster_release(struct clusters *s)
 	free(s->set);
 	free(s->primary);
 	*s = (struct clusters){ 0 };
-}
-
-/* ---- assigning ---- */
-
-/* Nodes to the nearest of leaders. */
-struct assigning {
-	const struct codes *c;
-	const uint32_t *node;
-	uint32_t n;
-	unsigned overlap;
-	const uint32_t *leader;
-	uint32_t first;			/* the number of the first leader */
-	struct leaf_panels leaders;
-	struct near *to;		/* of each place in node[], or of each
-					 * node: the leaders' numbers */
-	bool by_node;
-	char *room;			/* packed rows of each thread */
-	size_t room_size;
-};
-
-/* The nearest leaders of one node. */
-struct choice {
-	unsigned n;
-	float distance[OVERLAP_MAX];
-	uint32_t leader[OVERLAP_MAX];
-};
-
-static void
-consider(struct choice *best, unsigned overlap, float distance,
-    uint32_t leader)
-{
-	unsigned t;
-
-	if (best->n == overlap && distance >= best->distance[overlap - 1])
-		return;
-	t = best->n < overlap ? best->n++ : overlap - 1;
-	for (; t > 0 && best->distance[t - 1] > distance; t--) {
-		best->distance[t] = best->distance[t - 1];
-		best->leader[t] = best->leader[t - 1];
-	}
-	best->distance[t] = distance;
-	best->leader[t] = leader;
-}
-
-/* As if it were of norm 1, like the leaders: next to the 1 of theirs, |x|^2
- * must not make products vanish, nor vanish itself. */
-static struct kernel_terms
-direction(struct kernel_terms x)
-{
-	x.scale /= sqrtf(x.squared) + 1e-30f;
-	x.add = 1;
-	return x;
-}
-
-/* From the vectors themselves. */
-static void
-assign_exact(const struct assigning *a, uint32_t node, struct choice *best)
-{
-	uint32_t to[4], i, k;
-	float distance[4];
-
-	best->n = 0;
-	for (i = 0; i < a->leaders.n; i += 4) {
-		for (k = 0; k < 4; k++)
-			to[k] = a->leader[i + k < a->leaders.n ? i + k :
-			    a->leaders.n - 1];
-		codes_four(a->c, node, to, distance);
-		for (k = 0; k < 4 && i + k < a->leaders.n; k++)
-			consider(best, a->overlap, distance[k], i + k);
-	}
-}
-
-/* Rows of a tile against all leaders. */
-static void
-assign_rows(const struct assigning *a, uint32_t first, unsigned rows,
-    void *packed, struct choice *best)
-{
-	static const float no_limit[KERNEL_COLUMNS_MAX];
-	const struct kernel *k = a->c->kernel;
-	int32_t product[8 * KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
-	float distance[KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
-	int32_t sum[8] = { 0 };
-	uint64_t near, ignored;
-	uint32_t p, i;
-
-	for (i = 0; i < k->rows; i++) {
-		uint32_t node = a->node[first + (i < rows ? i : 0)];
-
-		k->pack_row((char *)packed + (size_t)i * k->row_bytes *
-		    a->c->len, codes_at(a->c, node), a->c->len);
-		sum[i] = a->c->terms[node].sum;
-		best[i].n = 0;
-	}
-	for (p = 0; p * k->columns < a->leaders.n; p++) {
-		k->tile(packed, sum, (char *)a->leaders.panel + (size_t)p *
-		    k->panel_bytes * a->c->len, a->c->len, product);
-		for (i = 0; i < rows; i++) {
-			struct kernel_terms x = a->c->terms[a->node[first +
-			    i]];
-
-			if (a->c->ip)
-				x = direction(x);
-			k->distances(product + (size_t)i * k->columns, x,
-			    best[i].n == a->overlap ?
-			    best[i].distance[a->overlap - 1] : FLT_MAX,
-			    &a->leaders.columns[p], no_limit, distance, &near,
-			    &ignored);
-			for (; near; near &= near - 1) {
-				uint32_t j = (uint32_t)__builtin_ctzll(near);
-
-				if (p * k->columns + j < a->leaders.n)
-					consider(&best[i], a->overlap,
-					    distance[j], p * k->columns + j);
-			}
-		}
-	}
-}
-
-static void
-assign_chunk(size_t chunk, unsigned worker, void *arg)
-{
-	const struct assigning *a = arg;
-	const unsigned rows = a->c->kernel->rows;
-	uint32_t i, end = (uint32_t)(chunk + 1) * CHUNK;
-	uint64_t key[OVERLAP_MAX];
-	struct choice best[8];
-	unsigned some, r, f;
-
-	if (end > a->n)
-		end = a->n;
-	for (i = (uint32_t)chunk * CHUNK; i < end; i += rows) {
-		some = end - i < rows ? end - i : rows;
-		if (!a->c->exact)
-			assign_rows(a, i, some, a->room + worker *
-			    a->room_size, best);
-		for (r = 0; r < some; r++) {
-			if (a->c->exact)
-				assign_exact(a, a->node[i + r], &best[r]);
-			for (f = 0; f < best[r].n; f++)
-				key[f] = near_key(best[r].distance[f],
-				    a->first + best[r].leader[f]);
-			near_merge(a->to, a->by_node ? a->node[i + r] : i + r,
-			    key, best[r].n);
-		}
-	}
-}
-
-/* Merge the nearest of these leaders, numbered from a->first on, into a->to.
- * 0, or -1: no memory. */
-static int
-assign(struct assigning *a, const uint32_t *leader, uint32_t leaders,
-    unsigned threads)
-{
-	struct err ignored;
-	int r = -1;
-
-	a->leader = leader;
-	a->room_size = (size_t)a->c->kernel->rows * a->c->kernel->row_bytes *
-	    a->c->len;
-	a->room = large_alloc(threads, a->room_size);
-	if (a->room && leaf_panels_init(&a->leaders, a->c, leaders,
-	    &ignored) == 0) {
-		leaf_panels_fill(&a->leaders, a->c, leader, leaders,
-		    a->c->ip);
-		workers_run(threads, (a->n + CHUNK - 1) / CHUNK, 4,
-		    assign_chunk, a);
-		r = 0;
-	}
-	leaf_panels_release(&a->leaders);
-	large_free(a->room);
-	return r;
 }
 
 /* ---- dividing ---- */
@@ -276,13 +101,13 @@ divide(const struct codes *c, const uint32_t *node, uint32_t n,
     unsigned threads)
 {
 	struct near to = { 0 };
-	struct assigning a = { .c = c, .node = node, .n = n,
-	    .overlap = overlap, .to = &to };
+	struct assign a = { .c = c, .node = node, .n = n,
+	    .most = overlap, .to = &to };
 	struct cluster_set *set = NULL;
 	struct err ignored;
 
 	if (near_init(&to, n, overlap, &ignored) == 0 &&
-	    assign(&a, leader, leaders, threads) == 0)
+	    assign_run(&a, leader, leaders, threads) == 0)
 		set = gather(&to, node, leaders);
 	near_release(&to);
 	return set;
@@ -358,12 +183,12 @@ divide_all(const struct codes *c, const uint32_t *all, uint32_t leaders,
 	if (r == 0)
 		r = near_init(&g.to, c->n, overlap, &ignored);
 	for (i = 0; r == 0 && i < g.groups; i++) {
-		struct assigning a = { .c = c, .node = g.nodes[i].node,
-		    .n = g.nodes[i].n, .overlap = overlap, .first = first,
+		struct assign a = { .c = c, .node = g.nodes[i].node,
+		    .n = g.nodes[i].n, .most = overlap, .first = first,
 		    .to = &g.to, .by_node = true };
 
 		if (g.group[i].n > 0)
-			r = assign(&a, g.leader + first, g.group[i].n,
+			r = assign_run(&a, g.leader + first, g.group[i].n,
 			    c->threads);
 		first += g.group[i].n;
 	}
