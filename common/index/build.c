@@ -15,12 +15,13 @@
 #include "index/prune.h"
 #include "index/upper.h"
 
-#define FACTOR 1.08f
+#define FACTOR 1.06f
 #define OVERLAP 7
 #define OVERLAP_MORE 4		/* of that, at most, for an effort that is
 				 * greater than usual */
 #define OVERLAP_FEW 5		/* more of that, for few nodes */
 #define FEW 50000
+#define MANY 80000		/* and one more for many */
 #define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
 #define EF_USUAL 100		/* Chroma's default ef_construction */
 #define FORCED 2
@@ -195,7 +196,7 @@ kept(unsigned m)
 }
 
 /* How many clusters a node is in: more in a small index, where it takes little,
- * one more each time the effort doubles, and fewer, the more are known by
+ * and in a large one, where it is needed; one more each time the effort doubles, and fewer, the more are known by
  * hints. */
 static unsigned
 overlap(const struct building *x)
@@ -206,6 +207,8 @@ overlap(const struct building *x)
 	if (x->n < FEW && !x->p->overlap)
 		most += x->n < FEW / 2 ? OVERLAP_FEW : (FEW - x->n) *
 		    OVERLAP_FEW / (FEW / 2);
+	if (x->n >= MANY && !x->p->overlap)
+		most++;
 	for (ef = x->p->ef_construction; ef >= 2 * EF_USUAL &&
 	    more < OVERLAP_MORE && !x->p->overlap; ef /= 2)
 		more++;
