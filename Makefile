@@ -6,6 +6,8 @@
 #   make check           all tests but those that need a real Chroma, in TAP
 #   make check-chroma    the tests that need real Chromas (installed by pip into
 #                        build/venv, VENVS=DIR to use others)
+#   make check-cross     the index builder on ARM, if a cross compiler and QEMU
+#                        are there
 #   make check-all       check in release, asan and tsan, and check-chroma
 #   make lint            headers, layers, symbols, shell, manual pages
 #   make analyze         gcc -fanalyzer, cppcheck, clang-tidy; silent when good
@@ -36,31 +38,38 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
-PROGS := chroma-config chroma-info chroma-walexport chroma-walfilter \
-	chroma-walprune
+PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
+	chroma-walexport chroma-walfilter chroma-walprune
 PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
-LAYERS := base stream chroma prog
+LAYERS := base stream index chroma prog
 base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
-	file spill spool hash textset sha256 glob ranges unidata uniprop \
+	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
-	regexstep regex
+	regexstep regex workers large
 stream := zio in out json record fold whereset whereparse where frame stream \
-	latest redact
-chroma := db era params holders persist pickle index elements \
+	latest redact matrix
+index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
+	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
+	hints graph search prune upper connect measure build files intake
+chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick
+	pages rewrite reclaim purge pick only oldgraph
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
-HEADER_ONLY := base/attr base/slice base/le base/rd
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_elements t_f32 t_f64 t_file \
-	t_fold t_frame t_glob t_hash t_index t_json t_num t_pages t_params \
-	t_pickle t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
+HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
+	index/kernelcommon index/kernelx86
+SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
+UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
+	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
+	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
+UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_large t_leaf \
+	t_measure t_near t_prune t_search t_upper t_vectors
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_regex fuzz_stream fuzz_where
-BENCH  := bench_f32
+	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
+BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck
 
 opt.release := -O2
@@ -69,6 +78,19 @@ opt.asan    := -O1
 opt.tsan    := -O1
 # Loops over vectors, at the speed of the memory.
 cflags.common/chroma/elements := $(if $(filter release,$(BUILD)),-O3)
+# Kernels: the same C, and instructions, for each kind of processor.
+fast := $(if $(filter release,$(BUILD)),-O3)
+x86  := $(filter x86_64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+arm  := $(filter aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+cflags.common/index/vectors := $(fast)
+cflags.common/index/codes := $(fast)
+cflags.tests/bench/hnswdata := $(fast)
+cflags.tests/bench/hnswsearch := $(fast)
+cflags.common/index/kernelportable := $(fast)
+cflags.common/index/kernelavx2 := $(fast) $(if $(x86),-mavx2)
+cflags.common/index/kernelavx512 := $(fast) $(if $(x86),-mavx512f -mavx512bw \
+	-mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
+cflags.common/index/kernelneon := $(fast) $(if $(arm),-march=armv8.2-a+dotprod)
 CFLAGS ?= $(opt.$(BUILD)) -g
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -103,7 +125,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
 
 modules := $(foreach l,$(LAYERS),$(addprefix $l/,$($l)))
-headers := $(modules:%=common/%.h)
+headers := $(patsubst %,common/%.h,$(filter-out $(SOURCE_ONLY),$(modules)))
 srcs    := $(patsubst %,common/%.c,$(filter-out $(HEADER_ONLY),$(modules)))
 objs    := $(srcs:%.c=$b/obj/%.o)
 lib     := $b/libchromautils.a
@@ -116,8 +138,8 @@ benches := $(BENCH:%=$b/tests/bench/%)
 fuzzers := $(FUZZ:%=build/fuzz/%)
 T ?= $(sort $(wildcard tests/t/*.t))
 
-.PHONY: all demo check check-chroma check-all lint lint-headers lint-layers \
-	lint-symbols analyze fuzz bench install uninstall check-install dist \
+.PHONY: all demo check check-chroma check-cross check-all lint lint-headers \
+	lint-layers lint-symbols analyze fuzz bench install uninstall check-install dist \
 	clean deps help unidata FORCE
 .DELETE_ON_ERROR:
 
@@ -193,6 +215,9 @@ check-chroma:
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t
+
+check-cross: $b/tests/bench/bench_hnsw $b/tests/bench/hnswdata
+	$(Q)BUILD_DIR='$(CURDIR)/$b' MAKE='$(MAKE)' bash tests/cross.sh
 
 check-all:
 	$(MAKE) BUILD=release check

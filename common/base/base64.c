@@ -19,7 +19,9 @@ static const char alphabet[64] = {
  * needs two.  And the way back, NONE for what is not in the alphabet. */
 static char pairs[4096][2];
 static uint8_t value[256];
+#ifdef __x86_64__
 static bool have_avx2;
+#endif
 #define NONE 0x80
 
 /* Before main, so that no thread ever sees them half filled. */

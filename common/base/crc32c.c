@@ -12,7 +12,9 @@
 
 /* table[k][b]: what byte b contributes when k more bytes follow it. */
 static uint32_t table[8][256];
+#ifdef __x86_64__
 static bool have_sse42;
+#endif
 
 static void __attribute__((constructor))
 fill_table(void)

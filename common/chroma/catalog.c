@@ -561,36 +561,71 @@ begin_collection(struct jsonw *w, const struct collection *col)
 	json_close(w, '}');
 }
 
+static void
+begin_head(struct jsonw *w, const char *stream, unsigned flags)
+{
+	json_open(w, NULL, '{');
+	json_cstr(w, "type", "begin");
+	json_cstr(w, "stream", stream);
+	json_int(w, "version", STREAM_VERSION);
+	if (flags & BEGIN_PARTIAL)
+		json_bool(w, "partial", true);
+	if (flags & (BEGIN_NO_EMBEDDINGS | BEGIN_IDENTITY))
+		json_cstr(w, "embedding", "none");
+	if (flags & BEGIN_IDENTITY)
+		json_bool(w, "identity", true);
+	json_open(w, "source", '{');
+}
+
+static void
+begin_migrations(struct jsonw *w, const struct era *era)
+{
+	json_open(w, "migrations", '{');
+	json_int(w, "embeddings_queue", era->queue);
+	json_int(w, "metadb", era->metadb);
+	json_int(w, "sysdb", era->sysdb);
+	json_close(w, '}');
+}
+
+static void
+begin_collections(struct jsonw *w, const struct catalog *c)
+{
+	size_t i;
+
+	json_open(w, "collections", '[');
+	for (i = 0; i < c->n; i++)
+		if (c->collection[i].selected)
+			begin_collection(w, &c->collection[i]);
+	json_close(w, ']');
+}
+
 void
 catalog_begin(const struct catalog *c, uint64_t from, uint64_t to,
     unsigned flags, struct buf *out)
 {
 	struct jsonw w = { .b = out };
-	size_t i;
 
-	json_open(&w, NULL, '{');
-	json_cstr(&w, "type", "begin");
-	json_cstr(&w, "stream", "wal");
-	json_int(&w, "version", STREAM_VERSION);
-	if (flags & BEGIN_PARTIAL)
-		json_bool(&w, "partial", true);
-	if (flags & (BEGIN_NO_EMBEDDINGS | BEGIN_IDENTITY))
-		json_cstr(&w, "embedding", "none");
-	if (flags & BEGIN_IDENTITY)
-		json_bool(&w, "identity", true);
-	json_open(&w, "source", '{');
-	json_open(&w, "migrations", '{');
-	json_int(&w, "embeddings_queue", c->era.queue);
-	json_int(&w, "metadb", c->era.metadb);
-	json_int(&w, "sysdb", c->era.sysdb);
-	json_close(&w, '}');
+	begin_head(&w, "wal", flags);
+	begin_migrations(&w, &c->era);
 	json_int(&w, "from_seq_id", (int64_t)from);
 	json_int(&w, "to_seq_id", (int64_t)to);
-	json_open(&w, "collections", '[');
-	for (i = 0; i < c->n; i++)
-		if (c->collection[i].selected)
-			begin_collection(&w, &c->collection[i]);
-	json_close(&w, ']');
+	begin_collections(&w, c);
+	json_close(&w, '}');
+	json_close(&w, '}');
+}
+
+void
+catalog_begin_vectors(const struct catalog *c, unsigned flags,
+    struct slice index, struct buf *out)
+{
+	struct jsonw w = { .b = out };
+
+	begin_head(&w, "vector", flags);
+	if (c) {
+		begin_migrations(&w, &c->era);
+		begin_collections(&w, c);
+	}
+	json_raw(&w, "index", index);
 	json_close(&w, '}');
 	json_close(&w, '}');
 }

@@ -116,6 +116,12 @@ enum {
 void catalog_begin(const struct catalog *c, uint64_t from, uint64_t to,
     unsigned flags, struct buf *out);
 
+/* The same for a stream of vectors: BEGIN_PARTIAL and BEGIN_NO_EMBEDDINGS, no
+ * range, and index, a JSON object, as "index" in its source.  c NULL: of an
+ * index whose collection is not known. */
+void catalog_begin_vectors(const struct catalog *c, unsigned flags,
+    struct slice index, struct buf *out);
+
 /* A collection's metadata as a JSON object, appended to *out; hnsw_only: only
  * the keys "hnsw:...".  0, or -1 with *e set. */
 ATTR_NODISCARD int catalog_metadata(struct catalog *c, struct db *db,

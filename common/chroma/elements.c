@@ -32,6 +32,13 @@
  * most; an index of another space is much further. */
 #define UNIT_TOLERANCE 1e-3
 
+/* Of a vector, below which the squares of its numbers lose their digits in
+ * float32. */
+#define TINY_LENGTH 1e-17
+
+/* What is stored of a vector of length 0 that is not of zeros is greater. */
+#define TINY_STORED 1e6
+
 /* Of a vector multiplied by its length again, in norms of the vector. */
 #define SAME_TOLERANCE 1e-5
 
@@ -178,6 +185,24 @@ first_unwritten(int fd, const struct index_header *h, uint64_t n,
 	return n;
 }
 
+/* Bytes of the first size that are no holes. */
+static uint64_t
+data_in(int fd, uint64_t size)
+{
+	uint64_t pos = 0, hole, data = 0;
+	off_t at;
+
+	while (pos < size && (at = lseek(fd, (off_t)pos, SEEK_DATA)) >= 0 &&
+	    (uint64_t)at < size) {
+		pos = (uint64_t)at;
+		at = lseek(fd, at, SEEK_HOLE);
+		hole = at < 0 || (uint64_t)at > size ? size : (uint64_t)at;
+		data += hole - pos;
+		pos = hole;
+	}
+	return data;
+}
+
 static int
 map_file(struct elements *el, enum index_file f, uint64_t want,
     const uint8_t **p, size_t *n, struct err *e)
@@ -229,7 +254,6 @@ find_readable(struct elements *el, struct err *e)
 	if (fd < 0)
 		return err_system(e, "%s", index_file_name[INDEX_LEVEL0]);
 	el->readable = first_unwritten(fd, h, n, &data);
-	close(fd);
 	if (el->readable < n)
 		fault(el, INDEX_LEVEL0, "element %" PRIu64 " lies in a hole of "
 		    "the file: never written", el->readable);
@@ -237,7 +261,12 @@ find_readable(struct elements *el, struct err *e)
 		fault(el, INDEX_LEVEL0, "%" PRIu64 " elements in %" PRIu64
 		    " bytes, and the rest holes: corrupt", el->readable, data);
 		el->readable = 0;
+	} else if (el->all && el->readable < n &&
+	    n * h->size_data_per_element / SPARSE_MAX <= data_in(fd,
+	    n * h->size_data_per_element)) {
+		el->readable = n;	/* those in holes are blank */
 	}
+	close(fd);
 	return 0;
 }
 
@@ -259,6 +288,7 @@ map_files(struct elements *el, struct err *e)
 	    el->space == SPACE_COSINE && map_file(el, INDEX_LENGTH, 4 * n,
 	    &el->length, &el->length_n, e) < 0)
 		return -1;
+	el->lengths = el->length_n / 4;
 	/* its size may be anything: seen in the wild, terabytes of holes */
 	most = n * (4 + LEVEL_MAX * (4 + 4 * h->maxM));
 	return n > 0 && el->dir.there[INDEX_LINKS] ? map_file(el, INDEX_LINKS,
@@ -367,6 +397,25 @@ elements_holds(const struct elements *el, uint32_t internal,
 	return false;
 }
 
+/* Whether hnswlib has stored such a norm with such a length: x times 1 /
+ * (length + 1e-30), so about 1, but for vectors that are so large or so small
+ * that the sum of their squares is none in float32: then they are divided by
+ * infinity, or by 1e-30.  (Such a one of a norm up to TINY_STORED / 1e30 cannot
+ * be told from one whose length a damage made 0, which is more likely.) */
+static bool
+possible(double norm, double length)
+{
+	if (!(length >= 0))
+		return false;
+	if (isinf(length))
+		return norm == 0;
+	if (length == 0)
+		return norm == 0 || norm > TINY_STORED;
+	if (length < TINY_LENGTH)
+		return true;
+	return fabs(norm - 1) <= UNIT_TOLERANCE;
+}
+
 /* One live vector: its numbers, and in a cosine index its norm. */
 static void
 check_vector(struct elements *el, uint64_t i)
@@ -381,6 +430,8 @@ check_vector(struct elements *el, uint64_t i)
 	if (el->space != SPACE_COSINE || el->length_n / 4 <= i)
 		return;
 	length = (double)le_f32(el->length + 4 * i);
+	if (!possible(sqrt(sum), length) && el->found.bad_lengths++ == 0)
+		el->found.bad_length_at = i;
 	if (!isfinite(length) || length < 0 || (length == 0 ? sum > 0 :
 	    !(fabs(sqrt(sum) - length / (length + 1e-30)) <= UNIT_TOLERANCE)))
 		el->found.not_unit++;
@@ -412,7 +463,7 @@ check_levels(struct check *c)
 			el->found.max_level = c->level[i];
 		used += 4 + n;
 	}
-	c->leveled = i;
+	c->leveled = el->leveled = i;
 	el->found.links_size = used;
 	if (i < c->h->cur_element_count)
 		fault(el, INDEX_LINKS, "ends at element %" PRIu64 " of %" PRIu64,
@@ -486,7 +537,8 @@ check_entry(struct check *c)
 	struct elements *el = c->el;
 	int level;
 
-	if (h->cur_element_count == 0 || c->leveled < h->cur_element_count)
+	if (!el->dir.has_header || h->cur_element_count == 0 ||
+	    c->leveled < h->cur_element_count)
 		return;
 	level = c->level[h->enterpoint_node];
 	if (level != h->maxlevel || el->found.max_level != h->maxlevel)
@@ -515,7 +567,7 @@ check_label(struct elements *el, uint64_t i)
 	uint32_t *slot = label_slot(el, label);
 
 	el->label[i] = label;
-	if (label > total) {
+	if (el->has_pickle && label > total) {
 		el->found.high_labels++;
 		fault(el, INDEX_LEVEL0, "element %" PRIu64 ": label %" PRIu64
 		    ", but only %" PRIu64 " were given: the next adds overwrite "
@@ -766,6 +818,76 @@ nothing_but_pickle(const struct elements *el)
 	    !el->dir.there[INDEX_LENGTH] && !el->dir.there[INDEX_LINKS];
 }
 
+/* M as two fields of a bad header have it, or else as configured. */
+static uint64_t
+guess_M(const struct elements *el)
+{
+	const struct index_header *h = &el->dir.header;
+
+	if (h->M > 0 && (h->maxM == h->M || h->maxM0 == 2 * h->M))
+		return h->M;
+	return h->maxM > 0 && h->maxM0 == 2 * h->maxM ? h->maxM :
+	    el->assumed_M;
+}
+
+/* The dimension of the collection, the pickle, or the offsets of a bad header;
+ * 0: none of them says. */
+static uint64_t
+guess_dim(const struct elements *el, uint64_t M, int64_t dimension)
+{
+	const struct index_header *h = &el->dir.header;
+	uint64_t links = 4 + 8 * M, by_label = h->label_offset - links;
+	uint64_t by_size = h->size_data_per_element - links - 8;
+
+	if (dimension > 0)
+		return (uint64_t)dimension;
+	if (el->pickle.has_dimensionality && el->pickle.dimensionality > 0)
+		return (uint64_t)el->pickle.dimensionality;
+	/* one of them is wrong: the file has whole elements */
+	if (by_label != by_size && h->label_offset < UINT32_MAX &&
+	    el->dir.size[INDEX_LEVEL0] % (h->label_offset + 8))
+		by_label = by_size;
+	return by_label % 4 ? 0 : by_label / 4;
+}
+
+/* Whether what stood in for a header was right: most labels that there is room
+ * for are those of the pickle.  If not, nothing can be read. */
+static void
+check_assumed(struct elements *el)
+{
+	uint64_t ids = el->pickle.id_to_label.n;
+	uint64_t most = ids < el->readable ? ids : el->readable;
+
+	if (el->found.missing_labels <= ids - most / 2)
+		return;
+	el->readable = el->leveled = el->lengths = 0;
+	el->found.missing_labels = ids;
+}
+
+/* A header in the place of one that cannot be read: as many elements as the
+ * file has room for.  false: there is nothing to make it of. */
+static bool
+assume_header(struct elements *el, int64_t dimension)
+{
+	struct index_header *h = &el->dir.header;
+	uint64_t M = guess_M(el), dim;
+
+	if (M < 2 || M > UINT16_MAX / 2)
+		return false;
+	dim = guess_dim(el, M, dimension);
+	if (dim < 1 || dim > INDEX_DIM_MAX)
+		return false;
+	*h = (struct index_header){ .persistence_version = 1, .maxM = M,
+	    .maxM0 = 2 * M, .M = M, .mult = 1 / log((double)M),
+	    .dim = dim, .offsetData = 4 + 8 * M,
+	    .maxlevel = -1, .enterpoint_node = UINT32_MAX };
+	h->label_offset = h->offsetData + 4 * h->dim;
+	h->size_data_per_element = h->label_offset + 8;
+	h->cur_element_count = h->max_elements = el->dir.size[INDEX_LEVEL0] /
+	    h->size_data_per_element;
+	return true;
+}
+
 static int
 open_and_check(struct elements *el, int64_t dimension, bool vectors,
     struct err *e)
@@ -778,22 +900,32 @@ open_and_check(struct elements *el, int64_t dimension, bool vectors,
 		el->found.fault = el->dir.fault;
 	if (got < 0 && !el->found.fault.status)
 		el->found.fault = why;
-	if (got <= 0)
+	if (got <= 0 && !el->all)
 		return 0;
-	check_fields(el);
-	if (el->dir.has_header) {
+	if (got > 0)
+		check_fields(el);
+	else if (got == 0 && el->dir.has_header &&
+	    el->dir.header.cur_element_count > 0)
+		fault(el, INDEX_PICKLE, "missing, but header.bin counts %"
+		    PRIu64 " elements", el->dir.header.cur_element_count);
+	if (el->dir.has_header)
 		check_header(el, dimension);
+	if (el->dir.has_header || (el->all && el->found.fault.status &&
+	    assume_header(el, dimension))) {
 		if (check_files(el, vectors, e) < 0)
 			return -1;
 	}
-	return check_pickle(el, e);
+	if (got > 0 && check_pickle(el, e) < 0)
+		return -1;
+	if (got > 0 && !el->dir.has_header)
+		check_assumed(el);
+	return 0;
 }
 
-int
-elements_open(struct elements *el, int dirfd, const char *segment,
-    int64_t dimension, enum space space, bool vectors, struct err *e)
+static int
+open_index(struct elements *el, int dirfd, const char *segment,
+    int64_t dimension, bool vectors, struct err *e)
 {
-	*el = (struct elements){ .space = space, .found.max_level = -1 };
 	make_seed(el->seed);
 	if (index_open(&el->dir, dirfd, segment, e) < 0)
 		return -1;
@@ -803,6 +935,24 @@ elements_open(struct elements *el, int dirfd, const char *segment,
 	}
 	index_close(&el->dir);	/* there may be thousands of indexes */
 	return 0;
+}
+
+int
+elements_open(struct elements *el, int dirfd, const char *segment,
+    int64_t dimension, enum space space, bool vectors, struct err *e)
+{
+	*el = (struct elements){ .space = space, .found.max_level = -1 };
+	return open_index(el, dirfd, segment, dimension, vectors, e);
+}
+
+int
+elements_open_all(struct elements *el, int dirfd, const char *segment,
+    int64_t dimension, uint64_t M, enum space space, bool vectors,
+    struct err *e)
+{
+	*el = (struct elements){ .space = space, .found.max_level = -1,
+	    .all = true, .assumed_M = M };
+	return open_index(el, dirfd, segment, dimension, vectors, e);
 }
 
 static void
@@ -847,4 +997,150 @@ elements_find(const struct elements *el, struct slice id, uint32_t *internal)
 		return false;
 	*internal = slot - 1;
 	return true;
+}
+
+/* ---- one after the other ---- */
+
+int
+elements_walk_begin(struct elements_walk *w, const struct elements *el,
+    struct err *e)
+{
+	const struct pickle_map *map = &el->pickle.id_to_label;
+	uint32_t *slot;
+	size_t i;
+
+	*w = (struct elements_walk){ .el = el };
+	w->pair = calloc((size_t)el->readable + 1, sizeof(*w->pair));
+	if (!w->pair)
+		return err_nomem(e);
+	/* the first of two ids wins, and the first of two entries of one id */
+	for (i = el->by_id && el->readable ? map->n : 0; i-- > 0;) {
+		slot = label_slot(el, (uint64_t)map->pair[i].number);
+		if (*slot && number_of(el, map->pair[i].id) == i)
+			w->pair[*slot - 1] = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+void
+elements_walk_again(struct elements_walk *w)
+{
+	w->next = w->links_at = 0;
+}
+
+void
+elements_walk_end(struct elements_walk *w)
+{
+	free(w->pair);
+	*w = (struct elements_walk){ 0 };
+}
+
+/* Whether an element was never written: no links, no vector, and a label that
+ * Chroma gives to none. */
+static bool
+is_blank(const struct elements *el, uint64_t i)
+{
+	const uint8_t *p = element(el, i);
+	size_t n = (size_t)el->dir.header.size_data_per_element;
+
+	return el->label[i] == 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+bool
+elements_next(struct elements_walk *w, struct element *x)
+{
+	const struct elements *el = w->el;
+	uint64_t i = w->next;
+	uint32_t n;
+
+	if (i >= el->readable)
+		return false;
+	w->next++;
+	*x = (struct element){ .internal = (uint32_t)i,
+	    .label = el->label[i], .deleted = is_deleted(el, i), .level = -1,
+	    .blank = is_blank(el, i), .links = element(el, i) };
+	if (w->pair[i])
+		x->id = el->pickle.id_to_label.pair[w->pair[i] - 1].id;
+	else if (!el->dir.has_header)
+		x->blank = true;
+	if (i < el->leveled) {
+		n = le_u32(el->links + w->links_at);
+		x->level = (int)(n / (4 + 4 * el->dir.header.maxM));
+		x->upper = el->links + w->links_at + 4;
+		w->links_at += 4 + n;
+	}
+	return true;
+}
+
+const uint8_t *
+elements_vector(const struct elements *el, uint32_t internal, uint8_t *room)
+{
+	const uint8_t *p = element(el, internal) + el->dir.header.offsetData;
+	uint64_t n = el->dir.header.dim, i;
+	float length;
+
+	if (el->space != SPACE_COSINE || internal >= el->lengths)
+		return p;
+	length = le_f32(el->length + 4 * (size_t)internal);
+	if (el->found.bad_lengths > 0 && !(length > 0 && isfinite(length)) &&
+	    !possible(sqrt(sum_squares(p, n)), (double)length))
+		return p;
+	for (i = 0; i < n; i++)
+		le_put_f32(room + 4 * i, le_f32(p + 4 * i) * length);
+	return room;
+}
+
+bool
+elements_length(const struct elements *el, uint32_t internal, float *length)
+{
+	if (el->space != SPACE_COSINE || internal >= el->lengths)
+		return false;
+	*length = le_f32(el->length + 4 * (size_t)internal);
+	return *length > 0 && isfinite(*length);
+}
+
+bool
+elements_label(const struct elements *el, uint64_t internal, uint64_t *label)
+{
+	if (internal >= el->readable)
+		return false;
+	*label = el->label[internal];
+	return true;
+}
+
+/* One level: at most max links are believed. */
+static int
+add_level(const struct elements *el, const uint8_t *list, uint64_t max,
+    struct buf *out, struct err *e)
+{
+	uint64_t n = le_u16(list), i, label;
+	uint32_t good = 0;
+	char *to = buf_room(out, (size_t)(4 + 8 * max));
+
+	if (!to)
+		return err_nomem(e);
+	if (n > max)
+		n = 0;
+	for (i = 0; i < n; i++)
+		if (elements_label(el, le_u32(list + 4 + 4 * i), &label))
+			le_put_u64(to + 4 + 8 * (size_t)good++, label);
+	le_put_u32(to, good);
+	out->len += 4 + 8 * (size_t)good;
+	return 0;
+}
+
+int
+elements_links(const struct elements *el, const struct element *x,
+    struct buf *out, struct err *e)
+{
+	const struct index_header *h = &el->dir.header;
+	int level;
+
+	if (add_level(el, x->links, h->maxM0, out, e) < 0)
+		return -1;
+	for (level = 1; level <= x->level; level++)
+		if (add_level(el, x->upper + (size_t)(level - 1) *
+		    (size_t)(4 + 4 * h->maxM), h->maxM, out, e) < 0)
+			return -1;
+	return 0;
 }

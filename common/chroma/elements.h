@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "chroma/index.h"
@@ -64,6 +65,10 @@ struct elements_findings {
 	uint64_t not_unit;		/* live ones of a cosine index: of a
 					 * norm other than 1 (0 with length 0),
 					 * or with a length that is none */
+	uint64_t bad_lengths;		/* live ones of a cosine index that no
+					 * Chroma stores so: a length, or a
+					 * norm, that is none of the other's */
+	uint64_t bad_length_at;		/* the internal id of the first */
 	struct err fault;		/* the first fault of all that, or of
 					 * sizes, header, pickle: file, and
 					 * place in it; status 0: none */
@@ -77,8 +82,12 @@ struct elements {
 	uint64_t readable;	/* elements whose bytes are there: those before
 				 * the end of the file, and before the first
 				 * that lies in a hole */
+	uint64_t leveled;	/* elements whose upper links are there, too */
+	uint64_t lengths;	/* cosine: elements whose length is there */
 	/* private */
 	enum space space;
+	bool all;
+	uint64_t assumed_M;
 	char *bytes;			/* of the pickle */
 	const uint8_t *level0, *length, *links;		/* mapped, or NULL */
 	size_t level0_n, length_n, links_n;		/* bytes mapped */
@@ -115,5 +124,68 @@ bool elements_find(const struct elements *el, struct slice id,
  * nothing is equal. */
 bool elements_holds(const struct elements *el, uint32_t internal,
     const uint8_t *vector, uint64_t dim);
+
+/* elements_open() for who wants the elements themselves, whatever is wrong:
+ * also without a pickle that can be read (a missing one is then a fault, if
+ * there are elements), and those behind a hole.  M: as configured, 0: not known.
+ * Where header.bin is bad (dir.has_header is false), what else says M and the
+ * dimension stands in for it; as the number of elements is unknown then, all
+ * are blank but those that the pickle names. */
+ATTR_NODISCARD int elements_open_all(struct elements *el, int dirfd,
+    const char *segment, int64_t dimension, uint64_t M, enum space space,
+    bool vectors, struct err *e);
+
+/* One element. */
+struct element {
+	uint32_t internal;
+	uint64_t label;
+	bool deleted;
+	bool blank;		/* nothing was ever written there: a hole, or
+				 * room for more */
+	struct slice id;	/* absent: the pickle names no such label, or
+				 * the label of another element, too */
+	int level;		/* -1: cannot be read */
+	const uint8_t *links;	/* of level 0; stored as hnswlib has them */
+	const uint8_t *upper;	/* of level 1, 2 ..., if level > 0 */
+};
+
+/* A walk over all readable elements by internal id.  Memory: 4 bytes an
+ * element. */
+struct elements_walk {
+	const struct elements *el;	/* borrowed */
+	uint32_t *pair;		/* owned: 1 + number in id_to_label */
+	uint64_t next, links_at;
+};
+
+/* 0, or -1 with *e set. */
+ATTR_NODISCARD int elements_walk_begin(struct elements_walk *w,
+    const struct elements *el, struct err *e);
+void elements_walk_again(struct elements_walk *w);	/* from the start */
+bool elements_next(struct elements_walk *w, struct element *x);
+void elements_walk_end(struct elements_walk *w);
+
+/* The vector as Chroma's get() gives it, dim little-endian float32: what is
+ * stored, in a cosine index times its length (one float32 product a number,
+ * as hnswlib's getDataByLabel()), if that is there; where lengths are damaged
+ * (bad_lengths) and that one is 0 or no number, what is stored.  room: dim
+ * float32.  Points into the index, or to room. */
+const uint8_t *elements_vector(const struct elements *el, uint32_t internal,
+    uint8_t *room);
+
+/* The length that elements_vector() multiplies by; false: that is none, or 0 or
+ * no number, and the space is not cosine, or the index is damaged, or the
+ * vector was one of zeros. */
+bool elements_length(const struct elements *el, uint32_t internal,
+    float *length);
+
+/* Append the links of an element as struct record has them: labels, for each
+ * level from 0 to the element's.  What leads nowhere, or has too many, is left
+ * out; so are upper levels that cannot be read.  0, or -1 with *e set. */
+ATTR_NODISCARD int elements_links(const struct elements *el,
+    const struct element *x, struct buf *out, struct err *e);
+
+/* The label of an element, or false if it cannot be read. */
+bool elements_label(const struct elements *el, uint64_t internal,
+    uint64_t *label);
 
 #endif

@@ -13,9 +13,7 @@
 #include "base/num.h"
 #include "base/rd.h"
 
-/* Chroma allows 65536 dimensions and more; hnswlib has no limit of its own.
- * Above this an element would not be read in one piece. */
-#define DIM_MAX ((uint64_t)1 << 20)
+#define DIM_MAX ((uint64_t)INDEX_DIM_MAX)
 #define M_MAX ((uint64_t)1 << 16)	/* link counts are 16 bits */
 #define LEVEL_MAX 64
 
@@ -269,4 +267,28 @@ fail:
 	free(*bytes);
 	*bytes = NULL;
 	return -1;
+}
+
+void
+index_stamp(struct index_stamp *s, int dirfd, const char *segment)
+{
+	int fd = openat(dirfd, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int i;
+
+	*s = (struct index_stamp){ 0 };
+	if (fd < 0)
+		return;
+	for (i = 0; i < INDEX_FILES; i++)
+		if (fstatat(fd, index_file_name[i], &st, 0) == 0)
+			s->file[i] = (struct index_stamp_file){ st.st_dev,
+			    st.st_ino, (uint64_t)st.st_size,
+			    st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
+	close(fd);
+}
+
+bool
+index_stamp_same(const struct index_stamp *a, const struct index_stamp *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
 }

@@ -18,6 +18,10 @@
 #include "base/err.h"
 #include "chroma/pickle.h"
 
+/* Chroma allows 65536 dimensions and more; hnswlib has no limit of its own.
+ * Above this an element would not be read in one piece. */
+#define INDEX_DIM_MAX (1 << 20)
+
 /* header.bin, every field under hnswlib's name. */
 #define INDEX_HEADER_SIZE 100
 struct index_header {
@@ -48,7 +52,8 @@ struct index_dir {
 	bool there[INDEX_FILES];
 	uint64_t size[INDEX_FILES];	/* apparent, bytes */
 	uint64_t allocated;	/* bytes on disk of all five */
-	bool has_header;	/* header is valid */
+	bool has_header;	/* header is valid; else its fields are as
+				 * found, or 0 if there are not 100 bytes */
 	struct index_header header;
 	struct err fault;	/* the first thing wrong, status 0 if none */
 };
@@ -65,5 +70,17 @@ void index_close(struct index_dir *d);
  * there is none, -1 with *e set. */
 ATTR_NODISCARD int index_pickle(const struct index_dir *d, struct pickle *k,
     bool want_maps, char **bytes, struct err *e);
+
+/* What the five files look like from outside, to see that nobody wrote to them
+ * meanwhile. */
+struct index_stamp {
+	struct index_stamp_file {
+		uint64_t dev, ino, size;	/* ino 0: not there */
+		int64_t mtime_s, mtime_ns;
+	} file[INDEX_FILES];
+};
+void index_stamp(struct index_stamp *s, int dirfd, const char *segment);
+bool index_stamp_same(const struct index_stamp *a,
+    const struct index_stamp *b);
 
 #endif

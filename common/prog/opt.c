@@ -22,6 +22,21 @@ opt_u64(const char *option, const char *text, uint64_t min, uint64_t max)
 	return v;
 }
 
+uint64_t
+opt_size(const char *option, const char *text)
+{
+	static const char *const unit[] = { "", "KiB", "MiB", "GiB" };
+	size_t digits = strspn(text, "0123456789"), i;
+	uint64_t v;
+
+	for (i = 0; i < sizeof(unit) / sizeof(unit[0]); i++)
+		if (strcmp(text + digits, unit[i]) == 0 && num_u64(text,
+		    digits, UINT64_MAX >> 10 * i, &v) == 0)
+			return v << 10 * i;
+	prog_usage("%s: '%s' is not a size: 500MiB, 2GiB, or a number of "
+	    "bytes", option, text);
+}
+
 int64_t
 opt_time(const char *option, const char *text)
 {

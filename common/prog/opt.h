@@ -28,12 +28,18 @@ enum {
 	OPT_FORCE, OPT_DEAD_TOPICS, OPT_IDENTITY, OPT_RECLAIM,
 	OPT_ALL_OR_NOTHING, OPT_IDS, OPT_BACKUP, OPT_ASSUME_STOPPED, OPT_PURGE,
 	OPT_ID, OPT_ID_GLOB, OPT_IDS_FROM, OPT_KEY_FILE, OPT_LATEST,
-	OPT_REDACT, OPT_WHERE, OPT_WHERE_DOCUMENT,
+	OPT_REDACT, OPT_WHERE, OPT_WHERE_DOCUMENT, OPT_DELETED, OPT_FVECS,
+	OPT_GRAPH, OPT_NPY, OPT_OLD, OPT_SALVAGE, OPT_SPACE, OPT_DROP_NONFINITE,
+	OPT_EF_CONSTRUCTION, OPT_EF_SEARCH, OPT_M, OPT_MAX_MEMORY, OPT_SEED,
+	OPT_THREADS,
 };
 
 /* The decimal integer in text, from min to max. */
 uint64_t opt_u64(const char *option, const char *text, uint64_t min,
     uint64_t max);
+
+/* A number of bytes: digits, and behind them KiB, MiB, GiB or nothing. */
+uint64_t opt_size(const char *option, const char *text);
 
 /* A time (base/when.h) as milliseconds since 1970 UTC. */
 int64_t opt_time(const char *option, const char *text);

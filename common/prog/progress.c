@@ -2,10 +2,12 @@
 /* progress.c - how far long work has come. */
 #include "prog/progress.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/attr.h"
 #include "base/file.h"
 #include "prog/prog.h"
 
@@ -47,35 +49,68 @@ progress_start(enum progress_mode mode, const char *what, uint64_t total)
 	prog_clear_line(state.on ? clear : NULL);
 }
 
-void
-progress_update(uint64_t done)
+/* Whether it is time to show something; *passed: seconds since the start. */
+static bool
+is_due(double *passed)
 {
-	char line[256];
-	double t, passed, rate;
+	double t = now();
+
+	*passed = t - state.started;
+	if (t - state.last < (state.lines ? 1.0 : 0.1) || *passed < 1)
+		return false;
+	state.last = t;
+	return true;
+}
+
+static void ATTR_PRINTF(1, 2)
+show(const char *fmt, ...)
+{
+	char text[192], line[256];
+	va_list ap;
 	int n;
 
-	if (!state.on || state.calls++ % 1000)
-		return;
-	t = now();
-	passed = t - state.started;
-	if (t - state.last < (state.lines ? 1.0 : 0.1) || passed < 1)
-		return;
-	state.last = t;
-	rate = (double)done / passed;
-	n = snprintf(line, sizeof(line), "%s%.60s: %llu",
-	    state.lines ? "" : "\r", prog_name(), (unsigned long long)done);
-	if (state.total)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, " of %llu",
-		    (unsigned long long)state.total);
-	n += snprintf(line + n, sizeof(line) - (size_t)n, " %s, %.0f/s",
-	    state.what, rate);
-	if (state.total > done && rate > 0)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, ", %.0f s "
-		    "left", (double)(state.total - done) / rate);
-	n += snprintf(line + n, sizeof(line) - (size_t)n, "%s",
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	n = snprintf(line, sizeof(line), "%s%.60s: %s%s",
+	    state.lines ? "" : "\r", prog_name(), text,
 	    state.lines ? "\n" : "\033[K");
 	(void)!file_write(STDERR_FILENO, line, (size_t)n);
 	state.shown = true;
+}
+
+void
+progress_update(uint64_t done)
+{
+	double passed, rate;
+	char of[32] = "", left[48] = "";
+
+	if (!state.on || state.calls++ % 1000 || !is_due(&passed))
+		return;
+	rate = (double)done / passed;
+	if (state.total)
+		snprintf(of, sizeof(of), " of %llu",
+		    (unsigned long long)state.total);
+	if (state.total > done && rate > 0)
+		snprintf(left, sizeof(left), ", %.0f s left",
+		    (double)(state.total - done) / rate);
+	show("%llu%s %s, %.0f/s%s", (unsigned long long)done, of, state.what,
+	    rate, left);
+}
+
+void
+progress_share(void *ignored, double share)
+{
+	char left[48] = "";
+	double passed;
+
+	(void)ignored;
+	if (!state.on || !is_due(&passed))
+		return;
+	if (share > 0 && share <= 1)
+		snprintf(left, sizeof(left), ", %.0f s left",
+		    passed * (1 - share) / share);
+	show("%.0f %% of %s%s", 100 * share, state.what, left);
 }
 
 void

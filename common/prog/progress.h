@@ -20,6 +20,10 @@ void progress_start(enum progress_mode mode, const char *what,
 /* So many are done.  Cheap: looks at the clock every thousandth call. */
 void progress_update(uint64_t done);
 
+/* This share, from 0 to 1, of the work is done.  For callbacks, which have an
+ * argument that is not wanted here; total is not used then. */
+void progress_share(void *ignored, double share);
+
 /* Take it off the screen. */
 void progress_end(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "base/f32.h"
 #include "base/le.h"
 #include "base/rd.h"
 #include "base/utf8.h"
@@ -29,8 +30,9 @@ _Static_assert(FIXED == 68 && FIXED % 4 == 0, "floats are 4-aligned");
 #define HAS_DELETED_TRUE (1u << 16)
 #define HAS_DOCUMENT_NULL (1u << 17)
 #define HAS_URI_NULL (1u << 18)
-#define HAS_ALL ((1u << 19) - 1)
-_Static_assert(FIELD_ALL < HAS_DELETED_TRUE, "the flags are above the fields");
+#define HAS_FLAGS (HAS_DELETED_TRUE | HAS_DOCUMENT_NULL | HAS_URI_NULL)
+#define HAS_ALL (FIELD_ALL | HAS_FLAGS)
+_Static_assert((FIELD_ALL & HAS_FLAGS) == 0, "the flags are no fields");
 
 static const unsigned string_fields[STRINGS] = {
 	FIELD_TENANT, FIELD_DATABASE, FIELD_COLLECTION, FIELD_COLLECTION_ID,
@@ -145,6 +147,66 @@ check_json(struct slice text, bool null, struct err *e)
 	return r;
 }
 
+/* The length of a record, if it has one: a number, and not below 0. */
+static int
+read_length(struct rd *rd, unsigned has, float *length, struct err *e)
+{
+	uint32_t bits;
+
+	*length = 0;
+	if (!(has & FIELD_LENGTH))
+		return 0;
+	bits = rd_u32(rd);
+	if (bits >> 31 || !f32_finite(bits))
+		return err_data(e, "a length that is none: corrupt");
+	memcpy(length, &bits, sizeof(*length));
+	return 0;
+}
+
+/* The links of a record, if it has any: u32 length, and so many bytes that
+ * are levels with their counts. */
+static int
+read_links(struct rd *rd, unsigned has, struct slice *links, struct err *e)
+{
+	struct rd in;
+	uint32_t len;
+
+	*links = (struct slice){ NULL, 0 };
+	if (!(has & FIELD_LINKS))
+		return 0;
+	len = rd_u32(rd);
+	*links = slice_of((const char *)rd_bytes(rd, len), len);
+	if (!rd_ok(rd))
+		return 0;	/* the caller says so */
+	for (in = rd_init(links->p, len); rd_ok(&in) && rd_left(&in) > 0;)
+		(void)rd_bytes(&in, (size_t)rd_u32(&in) * 8);
+	return rd_ok(&in) ? 0 : err_data(e, "links that do not fit their "
+	    "length: corrupt");
+}
+
+/* The strings are text, and those of absent fields become absent. */
+static int
+check_strings(struct record *r, struct slice *s[STRINGS], unsigned has,
+    struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < STRINGS; i++)
+		if (!(has & string_fields[i]) ||
+		    (s[i] == &r->document && has & HAS_DOCUMENT_NULL) ||
+		    (s[i] == &r->uri && has & HAS_URI_NULL)) {
+			if (s[i]->len)
+				return err_data(e, "a string for an absent "
+				    "field: corrupt");
+			*s[i] = (struct slice){ NULL, 0 };
+		} else if (!utf8_valid_wtf8(s[i]->p, s[i]->len)) {
+			return err_data(e, "a string that is not UTF-8");
+		}
+	if (check_json(r->metadata, true, e) < 0)
+		return -1;
+	return check_json(r->raw, false, e);
+}
+
 int
 frame_to_record(const struct frame *f, struct record *r, struct err *e)
 {
@@ -169,6 +231,9 @@ frame_to_record(const struct frame *f, struct record *r, struct err *e)
 	if (has & ~HAS_ALL || form > EMBEDDING_BASE64)
 		return too_new(e);
 	r->embedding = rd_bytes(&rd, (size_t)r->dim * 4);
+	if (read_length(&rd, has, &r->length, e) < 0 ||
+	    read_links(&rd, has, &r->links, e) < 0)
+		return -1;
 	strings_of(r, s);
 	for (i = 0; i < STRINGS; i++) {
 		s[i]->p = (const char *)rd_bytes(&rd, len[i]);
@@ -184,21 +249,7 @@ frame_to_record(const struct frame *f, struct record *r, struct err *e)
 	    OPERATION_NONE;
 	r->form = (enum embedding_form)form;
 	r->deleted = has & HAS_DELETED_TRUE;
-	for (i = 0; i < STRINGS; i++)
-		if (!(has & string_fields[i]) ||
-		    (s[i] == &r->document && has & HAS_DOCUMENT_NULL) ||
-		    (s[i] == &r->uri && has & HAS_URI_NULL)) {
-			if (s[i]->len)
-				return err_data(e, "a string for an absent "
-				    "field: corrupt");
-			*s[i] = (struct slice){ NULL, 0 };
-		} else if (!utf8_valid_wtf8(s[i]->p, s[i]->len)) {
-			return err_data(e, "a string that is not UTF-8");
-		}
-	if (check_json(r->metadata, true, e) < 0 ||
-	    check_json(r->raw, false, e) < 0)
-		return -1;
-	return 0;
+	return check_strings(r, s, has, e);
 }
 
 /* Begin a frame with a payload of len bytes (padded to 4 with zeros); where
@@ -268,6 +319,9 @@ frame_put_record(struct buf *out, const struct record *record, uint32_t *crc,
 	*crc = 0;
 	strings_of(&r, s);
 	len += (uint64_t)dim * 4;
+	len += has & FIELD_LENGTH ? 4 : 0;
+	if (has & FIELD_LINKS)
+		len += 4 + r.links.len;
 	for (i = 0; i < STRINGS; i++) {
 		if (!(has & string_fields[i]))
 			*s[i] = (struct slice){ NULL, 0 };
@@ -297,6 +351,16 @@ frame_put_record(struct buf *out, const struct record *record, uint32_t *crc,
 	if (dim)
 		memcpy(to, r.embedding, (size_t)dim * 4);
 	to += (size_t)dim * 4;
+	if (has & FIELD_LENGTH) {
+		le_put_f32(to, r.length);
+		to += 4;
+	}
+	if (has & FIELD_LINKS) {
+		le_put_u32(to, (uint32_t)r.links.len);
+		if (r.links.len)
+			memcpy(to + 4, r.links.p, r.links.len);
+		to += 4 + r.links.len;
+	}
 	for (i = 0; i < STRINGS; i++) {
 		if (s[i]->len)
 			memcpy(to, s[i]->p, s[i]->len);

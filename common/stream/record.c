@@ -3,6 +3,7 @@
 #include "stream/record.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/f32.h"
@@ -34,6 +35,8 @@ static const struct {
 	{ "id", FIELD_ID },
 	{ "level", FIELD_LEVEL },
 	{ "deleted", FIELD_DELETED },
+	{ "length", FIELD_LENGTH },
+	{ "links", FIELD_LINKS },
 	{ "embedding", FIELD_EMBEDDING },
 	{ "document", FIELD_DOCUMENT },
 	{ "uri", FIELD_URI },
@@ -66,6 +69,7 @@ record_memory_release(struct record_memory *m)
 {
 	buf_release(&m->text);
 	buf_release(&m->floats);
+	buf_release(&m->links);
 }
 
 /* The type that a string names, escapes undone. */
@@ -193,6 +197,68 @@ want_embedding(struct slice val, struct record *r, struct record_memory *m,
 	return 0;
 }
 
+/* One level: an array of labels. */
+static int
+want_level(struct slice val, struct buf *to, struct err *e)
+{
+	struct json_iter it;
+	struct slice one;
+	size_t at = to->len;
+	uint64_t label;
+	uint32_t n = 0;
+	char *p;
+	int got;
+
+	p = buf_room(to, 4);
+	if (!p)
+		return err_nomem(e);
+	to->len += 4;
+	if (json_array(&it, val, e) < 0)
+		return -1;
+	for (; (got = json_element(&it, &one)) > 0; n++) {
+		if (num_u64(one.p, one.len, UINT64_MAX, &label) < 0)
+			return err_data(e, "not a label: an integer from 0 "
+			    "to 2^64-1");
+		p = buf_room(to, 8);
+		if (!p)
+			return err_nomem(e);
+		le_put_u64(p, label);
+		to->len += 8;
+	}
+	le_put_u32(to->p + at, n);
+	return got;
+}
+
+static int
+want_links(struct slice val, struct record *r, struct record_memory *m,
+    struct err *e)
+{
+	struct json_iter it;
+	struct slice level;
+	int got;
+
+	buf_reset(&m->links);
+	if (json_array(&it, val, e) < 0)
+		return -1;
+	while ((got = json_element(&it, &level)) > 0)
+		if (want_level(level, &m->links, e) < 0)
+			return -1;
+	r->links = buf_slice(&m->links);
+	return got;
+}
+
+/* A length of record.h. */
+static int
+want_length(struct slice val, float *to, struct err *e)
+{
+	uint32_t bits;
+
+	if (f32_parse(val.p, val.len, &bits) < 0 || bits >> 31)
+		return err_data(e, "not a length: a float32 from 0 up");
+	memcpy(to, &bits, sizeof(*to));
+	return 0;
+}
+
 static int
 want_u64(struct slice val, uint64_t max, uint64_t *to, struct err *e)
 {
@@ -247,6 +313,8 @@ set_field(struct record *r, unsigned field, struct slice val,
 		if (!r->deleted && !slice_is(val, "false"))
 			return err_data(e, "neither true nor false");
 		return 0;
+	case FIELD_LENGTH: return want_length(val, &r->length, e);
+	case FIELD_LINKS: return want_links(val, r, m, e);
 	case FIELD_EMBEDDING: return want_embedding(val, r, m, e);
 	case FIELD_DOCUMENT: return string_or_null(val, &r->document, m, e);
 	case FIELD_URI: return string_or_null(val, &r->uri, m, e);
@@ -348,6 +416,40 @@ put_embedding(struct buf *out, const struct record *r)
 		json_put_base64(out, r->embedding, (size_t)r->dim * 4);
 }
 
+/* As record.h has it, like the links. */
+static void
+put_length(struct buf *out, float length)
+{
+	char text[F32_ROOM];
+	uint32_t bits;
+
+	memcpy(&bits, &length, sizeof(bits));
+	buf_add(out, text, f32_format(bits, text));
+}
+
+/* Links are as record.h has them: whoever made the record saw to that. */
+static void
+put_links(struct buf *out, struct slice links)
+{
+	const char *p = links.p, *end = links.p + links.len;
+	uint32_t n, i;
+
+	buf_addc(out, '[');
+	while (p < end) {
+		if (p > links.p)
+			buf_addc(out, ',');
+		buf_addc(out, '[');
+		n = le_u32(p);
+		for (p += 4, i = 0; i < n; i++, p += 8) {
+			if (i)
+				buf_addc(out, ',');
+			buf_add_u64(out, le_u64(p));
+		}
+		buf_addc(out, ']');
+	}
+	buf_addc(out, ']');
+}
+
 static void
 put_field(struct buf *out, const struct record *r, unsigned field,
     const char *key)
@@ -377,6 +479,14 @@ put_field(struct buf *out, const struct record *r, unsigned field,
 	case FIELD_DELETED:
 		put_key(out, key);
 		buf_adds(out, r->deleted ? "true" : "false");
+		break;
+	case FIELD_LENGTH:
+		put_key(out, key);
+		put_length(out, r->length);
+		break;
+	case FIELD_LINKS:
+		put_key(out, key);
+		put_links(out, r->links);
 		break;
 	case FIELD_EMBEDDING:
 		put_key(out, key);

@@ -59,7 +59,9 @@ enum {
 	FIELD_URI = 1 << 13,
 	FIELD_METADATA = 1 << 14,
 	FIELD_RAW = 1 << 15,
-	FIELD_ALL = (1 << 16) - 1,
+	FIELD_LINKS = 1 << 19,	/* 16 to 18 are flags of frames */
+	FIELD_LENGTH = 1 << 20,
+	FIELD_ALL = ((1 << 16) - 1) | FIELD_LINKS | FIELD_LENGTH,
 };
 
 struct record {
@@ -73,6 +75,10 @@ struct record {
 	struct slice id;		/* text as json.h has it in memory */
 	uint32_t level;
 	bool deleted;
+	float length;			/* of the vector, as a cosine index
+					 * has it: finite, not below 0 */
+	struct slice links;		/* of each level from 0 up: u32 count,
+					 * that many u64 labels; little-endian */
 	const uint8_t *embedding;	/* little-endian float32 */
 	uint32_t dim;			/* their number */
 	enum embedding_form form;
@@ -85,7 +91,7 @@ struct record {
 
 /* Memory that a decoded record points into. */
 struct record_memory {
-	struct buf text, floats;
+	struct buf text, floats, links;
 };
 
 void record_memory_release(struct record_memory *m);

@@ -128,7 +128,7 @@ redact_record(struct redact *rd, struct record *r, struct err *e)
 	if (rd->what & REDACT_METADATA)
 		r->has &= ~(unsigned)FIELD_METADATA;
 	if (rd->what & REDACT_EMBEDDINGS)
-		r->has &= ~(unsigned)FIELD_EMBEDDING;
+		r->has &= ~(unsigned)(FIELD_EMBEDDING | FIELD_LENGTH);
 	if (rd->what & REDACT_DOCUMENTS && redact_metadata(rd, r, e) < 0)
 		return err_in(e, "metadata");
 	buf_reset(&rd->text);

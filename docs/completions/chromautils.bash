@@ -53,5 +53,5 @@ _chromautils()
 	esac
 }
 
-complete -F _chromautils chroma-config chroma-export chroma-info chroma-prune \
-    chroma-walexport chroma-walfilter chroma-walprune
+complete -F _chromautils chroma-config chroma-export chroma-hnswbuild \
+    chroma-hnswdump chroma-info chroma-prune chroma-walexport chroma-walfilter chroma-walprune

@@ -4,7 +4,8 @@
 # take turns, CPU seconds (user and system) and wall seconds, as ratios (theirs
 # by ours; greater is better, but where a line says otherwise).
 #
-#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]	columns binary f32 info rss prune walfilter
+#   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]
+# with sections columns binary f32 info rss prune walfilter hnsw.
 #
 # RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
 # tests/chroma/setup.sh makes it; what is not there is left out, with a word.
@@ -244,7 +245,17 @@ bench_walfilter() {
 	done
 }
 
-for section in "${@:-columns binary f32 info rss prune walfilter}"; do
+# The index beside hnswlib, compiled here and as Chroma ships it.  MINI: a .npy
+# of real embeddings.
+bench_hnsw() {
+	"$here/setup.sh" || return 0
+	"$VENVS/hnswlib-native/bin/python" "$here/hnsw.py" \
+	    --work="$work/hnsw" --rounds="$RUNS" --kernels=avx2 \
+	    ${MINI:+--mini="$MINI" mini} emb "emb:${RECORDS}x768" uni dup \
+	    tight nrm nrmip
+}
+
+for section in "${@:-columns binary f32 info rss prune walfilter hnsw}"; do
 	for s in $section; do
 		"bench_$s"
 	done

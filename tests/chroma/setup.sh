@@ -31,6 +31,7 @@ sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 packages() {
 	case $1 in
 	chops) echo 'chromadb-ops==0.1.5 click==8.1.8 chromadb==0.6.3 numpy<2' ;;
+	hnswlib) echo 'hnswlib==0.8.0 numpy<2' ;;
 	0.4.[0-9]) echo "chromadb==$1 numpy<2 pydantic<2" ;;
 	0.*) echo "chromadb==$1 numpy<2" ;;
 	*) echo "chromadb==$1" ;;
@@ -52,7 +53,7 @@ make_one() {
 }
 
 missing=()
-for name in $CHROMAS 0.4.4 chops; do
+for name in $CHROMAS 0.4.4 chops hnswlib; do
 	[ -e "$VENVS/$name/ready" ] || missing+=("$name")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

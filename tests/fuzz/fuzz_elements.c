@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/le.h"
 #include "base/rd.h"
+#include "stream/record.h"
 
 #include "fuzz.h"
 
@@ -84,6 +85,43 @@ find_all(const struct elements *el)
 		MUST(n == el->found.elements - el->found.deleted);
 }
 
+/* All that can be read, whatever is wrong: vectors and links of each. */
+static void
+walk_all(const struct elements *el, uint64_t M)
+{
+	uint64_t n = 0, live = 0, dim = el->dir.header.dim;
+	struct buf links = { 0 }, line = { 0 };
+	struct elements_walk w;
+	struct element x;
+	uint8_t *room = malloc(4 * (size_t)dim + 1);
+	struct err e;
+
+	MUST(room && elements_walk_begin(&w, el, &e) == 0);
+	for (; elements_next(&w, &x); n++) {
+		struct record r = { .type = RECORD_VECTOR, .has = FIELD_LINKS |
+		    FIELD_EMBEDDING | FIELD_LABEL, .label = x.label,
+		    .dim = (uint32_t)dim };
+
+		MUST(x.internal == n && x.level <= 64);
+		live += !x.deleted && x.id.p;
+		buf_reset(&links);
+		buf_reset(&line);
+		MUST(elements_links(el, &x, &links, &e) == 0);
+		r.links = buf_slice(&links);
+		r.embedding = elements_vector(el, x.internal, room);
+		record_to_json(&r, &line);
+	}
+	MUST(n == el->readable);
+	if (!el->found.fault.status) {
+		MUST(live == el->found.elements - el->found.deleted);
+		MUST(M == 0 || el->dir.has_header || n == 0);
+	}
+	elements_walk_end(&w);
+	buf_release(&links);
+	buf_release(&line);
+	free(room);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,6 +143,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    how & 4, &e) == 0);
 	MUST(el.found.fault.status == 0 || *el.found.fault.msg);
 	find_all(&el);
+	elements_close(&el);
+	MUST(elements_open_all(&el, parent, strrchr(dir, '/') + 1, how & 8 ? 2 :
+	    -1, how & 16 ? 2 : 0, (enum space)(how % 3), how & 4, &e) == 0);
+	walk_all(&el, how & 16 ? 2 : 0);
 	elements_close(&el);
 	return 0;
 }

@@ -221,6 +221,9 @@ LINES = {
 }
 for name, text in LINES.items():
     seed("record", name, text.encode())
+seed("record", "links", VECTOR.replace(
+    '"embedding"', '"links":[[1,18446744073709551615],[],[3]],"embedding"').encode())
+seed("record", "length", VECTOR.replace('"embedding"', '"length":0.75,"embedding"').encode())
 
 
 # ---- frame ----
@@ -232,6 +235,8 @@ BITS = {name: 1 << i for i, name in enumerate([
     "tenant", "database", "collection", "collection_id", "seq_id",
     "created_at", "operation", "label", "id", "level", "deleted", "embedding",
     "document", "uri", "metadata", "raw"])}
+BITS["links"] = 1 << 19
+BITS["length"] = 1 << 20
 
 
 def frame(kind, payload, flags=1):
@@ -245,17 +250,25 @@ def text_frame(kind, text):
 
 
 def record(kind, extra=0, operation=0, form=0, level=0, seq_id=0, label=0,
-           floats=None, **strings):
+           floats=None, length=None, links=None, **strings):
     has = extra
     for name in strings:
         has |= BITS[name]
     if floats is not None:
         has |= BITS["embedding"]
+    if length is not None:
+        has |= BITS["length"]
+    if links is not None:
+        has |= BITS["links"]
     values = [strings.get(name, b"") for name in STRINGS]
     payload = u32(has) + bytes([operation, form]) + u16(level)
     payload += u64(seq_id) + u64(label) + u32(len(floats or []))
     payload += b"".join(u32(len(v)) for v in values)
     payload += b"".join(struct.pack("<f", v) for v in floats or [])
+    if length is not None:
+        payload += struct.pack("<f", length)
+    if links is not None:
+        payload += u32(len(links)) + links
     return frame(kind, payload + b"".join(values))
 
 
@@ -270,6 +283,11 @@ FRAMES = {
     "vector": record(17, extra=BITS["label"] | BITS["level"] |
                      BITS["deleted"] | 1 << 16, label=2**64 - 1, level=65535,
                      id=b"a", floats=[]),
+    "links": record(17, links=u32(2) + u64(1) + u64(2**64 - 1) + u32(0),
+                    id=b"a", floats=[1.0]),
+    "length": record(17, length=5.0, links=b"", id=b"a", floats=[3.0, 4.0]),
+    "length-nan": record(17, length=float("nan")),
+    "links-count": record(17, links=u32(2) + u64(1)),
     "nulls": record(18, extra=BITS["document"] | BITS["uri"] | 3 << 17,
                     metadata=b"null"),
     "surrogate": record(16, id=b"\xed\xa0\x80", metadata=b'{"k":"\\ud800"}'),
@@ -409,5 +427,35 @@ for name, pattern, text in (
 ):
     seed("regex", name, pattern.encode() + b"\xff" +
          text.encode("utf-8", "surrogateescape"))
+
+# ---- matrix: the form, and a file of that form ----
+
+ROW = u32(2) + struct.pack("<ff", 1, -0.5)
+
+
+def npy(head, rows=b"\0" * 24, version=1):
+    head = head.encode()
+    return (b"\0\x93NUMPY" + bytes([version, 0]) + (u16, u32)[version - 1](len(head)) + head +
+            rows)
+
+
+GOOD_HEAD = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }  \n"
+for name, data in {
+    "npy": npy(GOOD_HEAD),
+    "npy-2": npy(GOOD_HEAD, version=2),
+    "npy-cut": npy(GOOD_HEAD, b"\0" * 20),
+    "npy-more": npy(GOOD_HEAD, b"\0" * 28),
+    "npy-doubles": npy(GOOD_HEAD.replace("<f4", "<f8")),
+    "npy-columns": npy(GOOD_HEAD.replace("False", "True")),
+    "npy-list": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }"),
+    "npy-quotes": npy("{\"shape\":(0,65536),\"descr\":\"<f4\",'fortran_order':False}", b""),
+    "npy-open": npy("{'descr"),
+    "npy-zstd": b"\0\x28\xb5\x2f\xfd",
+    "fvecs": b"\1" + ROW + ROW,
+    "fvecs-cut": b"\1" + ROW + ROW[:6],
+    "fvecs-other": b"\1" + ROW + u32(3) + ROW,
+    "fvecs-empty": b"\1",
+}.items():
+    seed("matrix", name, data)
 
 assert json.loads(WAL)["seq_id"] == 1

@@ -12,10 +12,10 @@ for bin in "$BUILD_DIR"/bin/chroma-*; do
 	status_is "$p --help" 0
 	no_err "$p --help: nothing on standard error"
 	# "-c --collection", or "--skip" alone, in the order of the text
-	sed -n 's/^  -\([A-Za-z]\), --\([a-z-]*\).*/\1 \2/p
-	    s/^      --\([a-z-]*\).*/- \1/p' out >help
-	sed -n 's/^\.It Fl \([A-Za-z]\).* Fl -\([a-z-]*\).*/\1 \2/p
-	    s/^\.It Fl -\([a-z-]*\).*/- \1/p' "$docs/man/$p.1" >out
+	sed -n 's/^  -\([A-Za-z]\), --\([A-Za-z-]*\).*/\1 \2/p
+	    s/^      --\([A-Za-z-]*\).*/- \1/p' out >help
+	sed -n 's/^\.It Fl \([A-Za-z]\).* Fl -\([A-Za-z-]*\).*/\1 \2/p
+	    s/^\.It Fl -\([A-Za-z-]*\).*/- \1/p' "$docs/man/$p.1" >out
 	out_is "$p: manual page and --help list the same options" <help
 	ok "$p has options" test -s help
 	sort -c -k2 help 2>sorted

@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Let the n-th call of a kind fail, for n = 1, 2, 3, ... until none is left.
 
-faults.py OP [-e ERRNO] [-o FILE] [-p] [-w] [-c] GOOD COMMAND...
+faults.py OP [-e ERRNO] [-o FILE] [-d DIR] [-p] [-w] [-c] GOOD COMMAND...
 
 Each run must end with 0 and the bytes of GOOD, or with 3 or 4 (5: somebody
 else is in the way), one message and no complete output.  GOOD: what the command
-prints, or with -o FILE writes there.  -p: what comes of a failed run is how GOOD
+prints, or with -o FILE writes there, or with -d DIR the files in DIR, one after the
+other; then nothing else may lie beside it.  -p: what comes of a failed run is how GOOD
 begins; -c: it may be all of it.  -w: with a warning, begin may say less and
 records may be missing.  TEST_LONG=1: more of them.
 """
 import os
+import shutil
 import subprocess
 import sys
 
 args = sys.argv[1:]
 op, args = args[0], args[1:]
-errno, path, flags = "5", None, ""
+errno, path, directory, flags = "5", None, None, ""
 while args[0].startswith("-"):
     if args[0] in ("-p", "-w", "-c"):
         flags, args = flags + args[0], args[1:]
         continue
     if args[0] == "-e":
         errno = args[1]
+    elif args[0] == "-d":
+        path = directory = args[1]
     else:
         path = args[1]
     args = args[2:]
@@ -53,6 +57,18 @@ def less(out):
         and all(x in have for x in lines[1:-2])
 
 
+def whole(path):
+    """What lies under that name."""
+    if not directory:
+        with open(path, "rb") as f:
+            return f.read()
+    got = b""
+    for name in sorted(os.listdir(path)):
+        with open(os.path.join(path, name), "rb") as f:
+            got += f.read()
+    return got
+
+
 n = hits = 0
 step = 1.0
 while True:
@@ -61,14 +77,13 @@ while True:
     step *= 1.5
     for f in ("hit", path):
         if f and os.path.exists(f):
-            os.unlink(f)
+            shutil.rmtree(f) if f == directory else os.unlink(f)
     run = subprocess.run(command, env=dict(env, FAULTIO_N=str(n)),
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, timeout=60)
     out = run.stdout
     if path and os.path.exists(path):
-        with open(path, "rb") as f:
-            out = f.read()
+        out = whole(path)
     elif path:
         out = b""
     lines = run.stderr.decode().split("\n")
@@ -91,6 +106,8 @@ while True:
             bad(n, "a complete stream", run)
         if "-p" in flags and not good.startswith(out):
             bad(n, "not the beginning of it", run)
+    if directory and set(os.listdir(os.path.dirname(path))) - {os.path.basename(path)}:
+        bad(n, "left beside it: %s" % os.listdir(os.path.dirname(path)), run)
     if os.environ.get("TMPDIR") and os.listdir(os.environ["TMPDIR"]):
         bad(n, "left behind: %s" % os.listdir(os.environ["TMPDIR"]), run)
     hits += os.path.exists("hit")

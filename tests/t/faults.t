@@ -121,6 +121,41 @@ done
 ok 'walfilter -o: the receipt' fault write -o to/new all.jsonl \
     chroma-walfilter -o to/new all.jsonl
 
+# a directory, too
+rm -rf to
+mkdir to
+python3 -B "$T_DIR/t/hnswbuild.py" vectors 600 8 1 copies >elements
+run chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
+status_is 'hnswbuild: status' 0
+cat to/new/* >index
+for op in open read alloc write sync name dir stat; do
+	e=$EIO
+	[ $op != write ] || e=$ENOSPC
+	[ $op != open ] || e=$EMFILE
+	ok "hnswbuild: $op" fault $op -e $e -d to/new index \
+	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
+done
+# five files, their directory, and the one that it gets its name in
+for n in 1 5 6 7 8; do
+	rm -rf to/new hit
+	run env FAULTIO_OP=sync FAULTIO_N=$n FAULTIO_LOG=hit \
+	    LD_PRELOAD="$BUILD_DIR/tests/tools/faultio.so" \
+	    chroma-hnswbuild -q --threads=1 -o to/new elements
+	case $n in
+	[1-6]) want=4 why='to/new: fsync: ' ;;
+	7) want=4 why='to/new: fsync of its directory: ' ;;
+	*) want=0 why= ;;
+	esac
+	status_is "hnswbuild: fsync $n" $want
+	ok "hnswbuild: fsync $n: $why" [ "$(sed 's/: Input.*/: /' err)" = \
+	    "${why:+chroma-hnswbuild: $why}" ]
+	ok "hnswbuild: fsync $n: what is there" [ "$(ls -A to)" = \
+	    "$([ $n -lt 7 ] || echo new)" ]
+done
+rm -rf to/new
+ok 'hnswbuild: the receipt' fault write -d to/new index \
+    chroma-hnswbuild --threads=1 --space=cosine -o to/new elements
+
 # ---- short and interrupted calls ----
 
 # through OP WANT COMMAND...
@@ -142,6 +177,11 @@ for op in short eintr; do
 	through $op all.bin chroma-walfilter -b all.jsonl.zst
 	through $op redacted.jsonl chroma-walfilter \
 	    --redact=names,ids,documents --key-file=key all.jsonl
+	rm -rf to/new
+	run env FAULTIO_OP=$op LD_PRELOAD="$BUILD_DIR/tests/tools/faultio.so" \
+	    chroma-hnswbuild -q --threads=1 --space=cosine -o to/new elements
+	cat to/new/* >out
+	same "$op: hnswbuild" out index
 	through $op where.jsonl chroma-walfilter -v --ids-from=ids \
 	    --where='{"i":9}' all.jsonl
 done

@@ -18,9 +18,9 @@ import subprocess
 import sys
 
 WORDS = ["documents", "metadata", "ids", "embeddings", "names"]
-GONE = {"documents": ["document", "uri"], "metadata": ["metadata"], "embeddings": ["embedding"]}
+GONE = {"documents": ["document", "uri"], "metadata": ["metadata"], "embeddings": ["embedding", "length"]}
 KNOWN = ["tenant", "database", "collection", "collection_id", "seq_id", "created_at", "operation",
-         "label", "id", "level", "deleted", "embedding", "document", "uri", "metadata"]
+         "label", "id", "level", "deleted", "length", "links", "embedding", "document", "uri", "metadata"]
 NAMES = ["tenant", "database", "collection", "name"]
 MARKS = {"documents": "ZPARAGRAPHZ", "metadata": "WPROPERTYW", "ids": "QIDENTIFIERQ",
          "embeddings": "WFZFQ1RPUlhWRUNU", "names": "VAPPELLATIONV"}

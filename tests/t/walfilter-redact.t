@@ -75,6 +75,24 @@ place=$(head -1 redacted | jq -r '.source.collections[0].tenant + "/" +
 run chroma-walfilter -e -c "$place/$name" redacted
 status_is 'digests are names as others are' 0
 
+# ---- elements of an index ----
+
+cat >elements <<END
+{"type":"begin","stream":"vector","version":1}
+{"type":"vector","label":7,"id":"a","level":1,"deleted":false,"length":5,"links":[[2,9],[9]],"embedding":[3,4]}
+{"type":"end","records":1}
+END
+run chroma-walfilter -b elements
+mv out elements.bin
+for f in elements elements.bin; do
+	run chroma-walfilter -j $f
+	same "$f: a length and links go through" out elements
+	run chroma-walfilter -j --redact=embeddings $f
+	sed -n 2p out >have
+	echo '{"type":"vector","label":7,"id":"a","level":1,"deleted":false,"links":[[2,9],[9]]}' >want
+	same "$f: --redact=embeddings takes the length, too" have want
+done
+
 # ---- latest, plain, embeddings, conversion ----
 
 run chroma-walfilter --latest $all

@@ -237,6 +237,19 @@ renameat(int from, const char *a, int to, const char *b)
 }
 
 int
+renameat2(int from, const char *a, int to, const char *b, unsigned flags)
+{
+	return fails("name") ? -1 :
+	    (int)syscall(SYS_renameat2, from, a, to, b, flags);
+}
+
+int
+mkdirat(int fd, const char *path, mode_t mode)
+{
+	return fails("name") ? -1 : (int)syscall(SYS_mkdirat, fd, path, mode);
+}
+
+int
 mkdir(const char *path, mode_t mode)
 {
 	return fails("name") ? -1 :

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "stream/record.h"
+
 #include "../index_maker.h"
 #include "../tap.h"
 
@@ -846,6 +848,242 @@ test_cosine(void)
 	elements_close(&el);
 }
 
+/* ---- one after the other ---- */
+
+/* "label id level deleted links" of all elements, ';' behind each. */
+static const char *
+walked(struct elements *el, struct buf *b)
+{
+	struct elements_walk w;
+	struct element x;
+	struct err e;
+	struct buf links = { 0 }, line = { 0 };
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		buf_reset(b);
+		if (round == 0 && elements_walk_begin(&w, el, &e) < 0)
+			return "no memory";
+		elements_walk_again(&w);
+		while (elements_next(&w, &x)) {
+			struct record r = { .type = RECORD_VECTOR,
+			    .has = FIELD_LINKS };
+
+			buf_reset(&links);
+			buf_reset(&line);
+			if (elements_links(el, &x, &links, &e) < 0)
+				return "no memory";
+			r.links = buf_slice(&links);
+			record_to_json(&r, &line);
+			buf_addf(b, "%d %.*s %d%s%s ", (int)x.label,
+			    x.id.p ? (int)x.id.len : 1, x.id.p ? x.id.p : "-",
+			    x.level, x.deleted ? " deleted" : "",
+			    x.blank ? " blank" : "");
+			/* behind {"type":"vector","links": */
+			buf_add(b, line.p + 25, line.len - 26);
+			buf_addc(b, ';');
+		}
+	}
+	elements_walk_end(&w);
+	buf_release(&links);
+	buf_release(&line);
+	return buf_str(b);
+}
+
+/* Open it whatever is wrong, walk, and compare. */
+static void
+walk_is(const char *name, const char *fault, const char *want)
+{
+	struct elements el;
+	struct buf b = { 0 };
+	struct err e = { 0 };
+	const char *got;
+
+	if (elements_open_all(&el, dirfd_of, "index", DIM, M, SPACE_L2, true,
+	    &e) < 0) {
+		ok(false, "%s: %s", name, e.msg);
+		return;
+	}
+	got = walked(&el, &b);
+	ok(strcmp(got, want) == 0, "%s: %s", name, got);
+	ok(strcmp(el.found.fault.msg, fault) == 0, "  %s",
+	    el.found.fault.msg);
+	elements_close(&el);
+	buf_release(&b);
+}
+
+static void
+test_walk(void)
+{
+	struct maker m;
+
+	make(&m, 3, 1);
+	write_out(&m);
+	walk_is("a walk", "", "1 id0 1 [[2],[]];2 id1 0 [[1]];"
+	    "3 - 0 deleted [[2]];");
+	make(&m, 0, 0);
+	write_out(&m);
+	walk_is("of nothing", "", "");
+	make(&m, 3, 1);
+	m.file[INDEX_PICKLE].failed = true;
+	write_out(&m);
+	walk_is("without a pickle", "index_metadata.pickle: missing, but "
+	    "header.bin counts 3 elements", "1 - 1 [[2],[]];2 - 0 [[1]];"
+	    "3 - 0 deleted [[2]];");
+	make(&m, 0, 0);
+	m.file[INDEX_PICKLE].failed = true;
+	write_out(&m);
+	walk_is("nothing, without a pickle", "", "");
+	make(&m, 3, 1);
+	m.file[INDEX_PICKLE].len--;
+	write_out(&m);
+	walk_is("a pickle cut short", "index_metadata.pickle: +143: truncated: "
+	    "no end", "1 - 1 [[2],[]];2 - 0 [[1]];3 - 0 deleted [[2]];");
+	make(&m, 3, 1);
+	m.file[INDEX_LINKS].len -= 4;
+	write_out(&m);
+	walk_is("links cut short", "link_lists.bin: ends at element 2 of 3",
+	    "1 id0 1 [[2],[]];2 id1 0 [[1]];3 - -1 deleted [[2]];");
+	make(&m, 3, 1);
+	le_put_u32(m.file[INDEX_LEVEL0].p + ELEMENT + 4, 99);
+	write_out(&m);
+	walk_is("a link to nowhere", "data_level0.bin: element 1: a link to an "
+	    "element that is not there", "1 id0 1 [[2],[]];2 id1 0 [[]];"
+	    "3 - 0 deleted [[2]];");
+	make(&m, 3, 1);
+	le_put_u16(m.file[INDEX_LEVEL0].p + ELEMENT, 5);
+	write_out(&m);
+	walk_is("too many links", "data_level0.bin: element 1: more links than "
+	    "M allows", "1 id0 1 [[2],[]];2 id1 0 [[]];3 - 0 deleted [[2]];");
+	make(&m, 3, 0);
+	memset(m.file[INDEX_LEVEL0].p + ELEMENT, 0, ELEMENT);
+	write_out(&m);
+	walk_is("one of zeros", "index_metadata.pickle: entry 1 of id_to_label: "
+	    "label 2, which no element has", "1 id0 1 [[0],[]];"
+	    "0 - 0 blank [[]];3 id2 0 [[0]];");
+	make(&m, 3, 1);
+	m.file[INDEX_HEADER].len -= 1;
+	memset(m.file[INDEX_LEVEL0].p + 2 * ELEMENT, 0x55, ELEMENT);
+	write_out(&m);
+	walk_is("without a header", "header.bin: 99 bytes instead of 100: "
+	    "truncated or not an index header", "1 id0 1 [[2],[]];"
+	    "2 id1 0 [[1]];1431655765 - 0 deleted blank [[]];");
+	make(&m, 3, 1);
+	m.file[INDEX_HEADER].len -= 1;
+	m.file[INDEX_PICKLE].failed = true;
+	write_out(&m);
+	walk_is("without both", "header.bin: 99 bytes instead of 100: "
+	    "truncated or not an index header", "1 - 1 blank [[2],[]];"
+	    "2 - 0 blank [[1]];3 - 0 deleted blank [[2]];");
+	make(&m, 3, 1);
+	m.file[INDEX_LEVEL0].len -= 1;
+	write_out(&m);
+	walk_is("elements cut short", "data_level0.bin: 107 bytes, but 3 "
+	    "elements of 36 bytes: truncated", "1 id0 1 [[2],[]];"
+	    "2 id1 0 [[1]];");
+}
+
+/* A header that is gone, and settings that are not those of the index; and one
+ * that is bad in a field. */
+static void
+test_assumed(void)
+{
+	static const struct {
+		unsigned at, to;
+		uint64_t readable;
+	} row[] = {
+		{ VERSION, 7, 5 }, { SIZE_DATA, 32, 5 }, { SIZE_DATA, 3, 5 },
+		{ LABEL_OFFSET, 24, 5 }, { LABEL_OFFSET, 0, 5 },
+		{ OFFSET_DATA, 16, 5 }, { MAXM, 3, 5 }, { MAXM0, 5, 5 },
+		{ AT_M, 3, 5 }, { ENTER_POINT, 5, 5 },
+	};
+	struct elements el;
+	struct maker m;
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		make(&m, 5, 1);
+		m.file[INDEX_HEADER].len = 99;
+		write_out(&m);
+		ok(elements_open_all(&el, dirfd_of, "index", i ? DIM : DIM + 1,
+		    i ? M + 1 : M, SPACE_L2, true, &e) == 0 &&
+		    !el.dir.has_header && el.readable == 0 &&
+		    el.leveled == 0 && el.found.missing_labels == 4 &&
+		    find(&el, "id0") == -1, "settings of another index");
+		elements_close(&el);
+	}
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		make(&m, 5, 1);
+		le_put_u32(m.file[INDEX_HEADER].p + row[i].at, row[i].to);
+		write_out(&m);
+		ok(elements_open_all(&el, dirfd_of, "index", -1, 0, SPACE_L2,
+		    true, &e) == 0 && !el.dir.has_header &&
+		    el.dir.header.dim == DIM && el.dir.header.M == M &&
+		    el.readable == row[i].readable && find(&el, "id3") == 3,
+		    "a header that has %u at +%u: %s", row[i].to, row[i].at,
+		    el.found.fault.msg);
+		elements_close(&el);
+	}
+}
+
+/* What a vector was. */
+static bool
+was(const struct elements *el, uint32_t i, float a, float b)
+{
+	uint8_t v[8], room[8];
+
+	le_put_f32(v, a);
+	le_put_f32(v + 4, b);
+	return memcmp(elements_vector(el, i, room), v, 8) == 0;
+}
+
+static void
+test_vectors(void)
+{
+	float v[4][DIM] = { { 3, 4 }, { 0, 0 }, { 1e-23f, 0 }, { 5e20f, 1 } };
+	float r = 1.0f / (5.0f + 1e-30f);
+	struct elements el;
+	struct maker m;
+	struct err e;
+
+	make_vectors(&m, v, false);
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_L2, true, &e) == 0
+	    && was(&el, 0, 3, 4) && was(&el, 3, 5e20f, 1) &&
+	    el.found.bad_lengths == 0, "vectors of l2, as they are");
+	elements_close(&el);
+	make_vectors(&m, v, true);
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
+	    == 0 && was(&el, 0, 3 * r * 5, 4 * r * 5) && was(&el, 1, 0, 0) &&
+	    was(&el, 3, 0 * INFINITY, 0 * INFINITY) && el.lengths == 4,
+	    "of cosine, times length");
+	ok(el.found.bad_lengths == 0 && el.found.not_unit == 2,
+	    "  too large or small ones are no fault");
+	elements_close(&el);
+	make_vectors(&m, v, true);
+	scratch_write(scratch_path("index/length.bin"),
+	    slice_of("\0\0\0\0\0\0\0\0\0\0\0\0", 12));
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
+	    == 0 && el.found.bad_lengths == 1 && el.found.bad_length_at == 0 &&
+	    el.lengths == 3, "  zeros for lengths are one");
+	ok(was(&el, 0, 3 * r, 4 * r) && was(&el, 1, 0, 0) && was(&el, 2, 0, 0),
+	    "  then what is stored");
+	elements_close(&el);
+	v[2][0] = 1e-26f;
+	make_vectors(&m, v, true);
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
+	    == 0 && el.found.bad_lengths == 1 && el.found.bad_length_at == 2,
+	    "  very small ones cannot be told from damage");
+	elements_close(&el);
+	make(&m, 4, 1);		/* of norm 1.41 with length 1 */
+	le_put_f32(m.file[INDEX_LENGTH].p + 4, -1);
+	write_out(&m);
+	ok(elements_open(&el, dirfd_of, "index", DIM, SPACE_COSINE, true, &e)
+	    == 0 && el.found.bad_lengths == 3 && was(&el, 0, 1, 1) &&
+	    was(&el, 1, 1, 1), "  another space is a fault");
+	elements_close(&el);
+}
+
 /* ---- sizes that only a header or a hole makes ---- */
 
 static double
@@ -962,6 +1200,9 @@ main(void)
 	test_plain(SPACE_L2);
 	test_plain(SPACE_IP);
 	test_cosine();
+	test_walk();
+	test_assumed();
+	test_vectors();
 	test_absurd();
 	test_sparse();
 	close(dirfd_of);

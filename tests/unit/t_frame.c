@@ -96,7 +96,9 @@ same(const struct record *a, const struct record *b)
 	    4 * a->dim) == 0) && a->form == b->form &&
 	    same_slice(a->document, b->document) &&
 	    same_slice(a->uri, b->uri) &&
-	    same_slice(a->metadata, b->metadata) && same_slice(a->raw, b->raw);
+	    same_slice(a->metadata, b->metadata) &&
+	    same_slice(a->raw, b->raw) && same_slice(a->links, b->links) &&
+	    memcmp(&a->length, &b->length, sizeof(a->length)) == 0;
 }
 
 /* The one frame in b, taken apart. */
@@ -129,7 +131,8 @@ test_fields(void)
 	    .deleted = true, .embedding = floats, .dim = 2,
 	    .form = EMBEDDING_BASE64, .document = BYTES("doc"),
 	    .uri = BYTES(""), .metadata = BYTES("{\"a\":1}"),
-	    .raw = BYTES("{}") };
+	    .raw = BYTES("{}"), .links = BYTES("\0\0\0\0"),
+	    .length = 0.75f };
 	struct buf b = { 0 };
 	struct record r, want;
 	struct err e = { 0 };
@@ -177,10 +180,105 @@ test_fields(void)
 	    parse(&b, &r, &e) == 0 && r.operation == OPERATION_NONE,
 	    "no operation");
 	ok(r.exact, "a binary record is exact");
+	want.links.len = UINT32_MAX / 2;
+	ok(frame_put_record(&b, &want, &crc, &e) == -1,
+	    "too many links");
 	want.dim = UINT32_MAX;
 	ok(frame_put_record(&b, &want, &crc, &e) == -1 && crc == 0 &&
 	    strcmp(e.msg, "a record of more than 1 GiB") == 0, "too large");
 	buf_release(&b);
+}
+
+/* Links: their bytes, and counts that do not fit them. */
+static void
+test_links(void)
+{
+	static const char levels[] = "\2\0\0\0" "\1\0\0\0\0\0\0\0"
+	    "\xff\xff\xff\xff\xff\xff\xff\xff" "\0\0\0\0" "\1\0\0\0"
+	    "\3\0\0\0\0\0\0\0";
+	enum { N = sizeof(levels) - 1, AT = FIXED + 4 + 4 };
+	static const struct {
+		size_t at;
+		uint32_t to;
+	} bad[] = {
+		{ 0, 1 }, { 0, 3 }, { 0, UINT32_MAX }, { 0, 0x20000001 },
+		{ N - 12, 0 }, { N - 12, 2 },
+	};
+	static const uint8_t floats[] = "\0\0\x80\x3f";
+	struct record r, want = { .type = RECORD_VECTOR, .embedding = floats,
+	    .dim = 1, .has = FIELD_LINKS | FIELD_EMBEDDING | FIELD_ID,
+	    .operation = OPERATION_NONE, .id = BYTES("a"),
+	    .links = slice_of(levels, N) };
+	struct buf b = { 0 }, line = { 0 };
+	struct err e = { 0 };
+	uint32_t crc;
+	size_t i;
+
+	ok(frame_put_record(&b, &want, &crc, &e) == 0 && parse(&b, &r, &e) ==
+	    0 && same(&r, &want), "links there and back");
+	ok(le_u32(b.p + 8 + FIXED + 4) == N && memcmp(b.p + 8 + AT, levels, N)
+	    == 0 && b.p[8 + AT + N] == 'a', "  behind the embedding");
+	record_to_json(&r, &line);
+	ok(slice_is(buf_slice(&line), "{\"type\":\"vector\",\"id\":\"a\","
+	    "\"links\":[[1,18446744073709551615],[],[3]],"
+	    "\"embedding\":[1]}"), "  as a line");
+	for (i = 0; i < COUNT(bad); i++) {
+		char *p = b.p + 8 + AT + bad[i].at;
+		uint32_t was = le_u32(p);
+
+		le_put_u32(p, bad[i].to);
+		le_put_u32(b.p + b.len - 4, crc32c(0, b.p, b.len - 4));
+		e.msg[0] = '\0';
+		ok(parse(&b, &r, &e) == -1 && strcmp(e.msg, "links that do not "
+		    "fit their length: corrupt") == 0, "a count of %u: %s",
+		    (unsigned)bad[i].to, e.msg);
+		le_put_u32(p, was);
+	}
+	le_put_u32(b.p + 8 + FIXED + 4, 1000);
+	le_put_u32(b.p + b.len - 4, crc32c(0, b.p, b.len - 4));
+	ok(parse(&b, &r, &e) == -1 && strcmp(e.msg, "lengths that do not fit "
+	    "the frame: corrupt") == 0, "links behind the end");
+	buf_release(&b);
+	buf_release(&line);
+}
+
+/* A length: its place, before the links, and what is none. */
+static void
+test_length(void)
+{
+	static const uint32_t bad[] = { 0x80000000, 0xbf800000, 0x7f800000,
+	    0x7fc00000, UINT32_MAX };
+	static const uint8_t floats[] = "\0\0\x80\x3f";
+	struct record r, want = { .type = RECORD_VECTOR, .embedding = floats,
+	    .dim = 1, .has = FIELD_LENGTH | FIELD_LINKS | FIELD_EMBEDDING |
+	    FIELD_ID, .operation = OPERATION_NONE, .id = BYTES("abcd"),
+	    .length = 1.5f, .links = BYTES("\0\0\0\0") };
+	struct buf b = { 0 }, line = { 0 };
+	struct err e = { 0 };
+	uint32_t crc;
+	char *p;
+	size_t i;
+
+	ok(frame_put_record(&b, &want, &crc, &e) == 0 && parse(&b, &r, &e) ==
+	    0 && same(&r, &want), "a length there and back");
+	p = b.p + 8 + FIXED + 4;
+	ok(b.len == 8 + FIXED + 4 + 4 + 8 + 4 + 4 && le_u32(p) == 0x3fc00000 &&
+	    le_u32(p + 4) == 4 && le_u32(b.p + 8) == 0x180900,
+	    "  behind the embedding, before the links");
+	record_to_json(&r, &line);
+	ok(slice_is(buf_slice(&line), "{\"type\":\"vector\",\"id\":\"abcd\","
+	    "\"length\":1.5,\"links\":[[]],\"embedding\":[1]}"),
+	    "  as a line: %s", buf_str(&line));
+	for (i = 0; i < COUNT(bad); i++) {
+		le_put_u32(p, bad[i]);
+		le_put_u32(b.p + b.len - 4, crc32c(0, b.p, b.len - 4));
+		e.msg[0] = '\0';
+		ok(parse(&b, &r, &e) == -1 && strcmp(e.msg, "a length that is "
+		    "none: corrupt") == 0, "a length of 0x%x: %s",
+		    (unsigned)bad[i], e.msg);
+	}
+	buf_release(&b);
+	buf_release(&line);
 }
 
 /* ---- what is refused ---- */
@@ -205,7 +303,11 @@ static const struct {
 	{ "field 17, document null", HAS + 2, 1, 2,
 	    "a string for an absent field: corrupt" },
 	{ "field 18, URI null", HAS + 2, 1, 4, NULL },
-	{ "field 19", HAS + 2, 1, 8,
+	{ "field 19, links", HAS + 2, 1, 8,
+	    "lengths that do not fit the frame: corrupt" },
+	{ "field 20, length", HAS + 2, 1, 16,
+	    "lengths that do not fit the frame: corrupt" },
+	{ "field 21", HAS + 2, 1, 32,
 	    "a field that this program does not know: newer" },
 	{ "field 31", HAS + 3, 1, 0x80,
 	    "a field that this program does not know: newer" },
@@ -411,6 +513,8 @@ main(void)
 {
 	test_bytes();
 	test_fields();
+	test_links();
+	test_length();
 	test_changes();
 	test_texts();
 	test_heads();

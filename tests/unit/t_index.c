@@ -242,6 +242,37 @@ test_pickles(void)
 	index_close(&d);
 }
 
+static void
+test_stamp(void)
+{
+	struct index_stamp a, b;
+	struct maker m;
+	char path[512];
+	int i;
+
+	make(&m, 5, 1);
+	write_out(&m);
+	index_stamp(&a, dirfd_of, "index");
+	index_stamp(&b, dirfd_of, "index");
+	ok(index_stamp_same(&a, &b), "a stamp");
+	for (i = 0; i < INDEX_FILES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", scratch_path("index"),
+		    index_file_name[i]);
+		stretch((enum index_file)i, 12345);
+		index_stamp(&b, dirfd_of, "index");
+		ok(!index_stamp_same(&a, &b), "  another size of %s",
+		    index_file_name[i]);
+		a = b;
+		unlink(path);
+		index_stamp(&b, dirfd_of, "index");
+		ok(!index_stamp_same(&a, &b), "  and none");
+		a = b;
+	}
+	index_stamp(&a, dirfd_of, "nothing");
+	index_stamp(&b, dirfd_of, "nothing");
+	ok(index_stamp_same(&a, &b), "  of no directory");
+}
+
 int
 main(void)
 {
@@ -250,6 +281,7 @@ main(void)
 	test_sizes();
 	test_absent();
 	test_pickles();
+	test_stamp();
 	close(dirfd_of);
 	return tap_done();
 }

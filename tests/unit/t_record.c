@@ -70,6 +70,14 @@ static const struct {
 	{ V "\"level\":65535}", RECORD_VECTOR, FIELD_LEVEL },
 	{ V "\"deleted\":true}", RECORD_VECTOR, FIELD_DELETED },
 	{ V "\"deleted\":false}", RECORD_VECTOR, FIELD_DELETED },
+	{ V "\"length\":0}", RECORD_VECTOR, FIELD_LENGTH },
+	{ V "\"length\":2.25}", RECORD_VECTOR, FIELD_LENGTH },
+	{ V "\"length\":1e-45}", RECORD_VECTOR, FIELD_LENGTH },
+	{ V "\"length\":3.4028235e38}", RECORD_VECTOR, FIELD_LENGTH },
+	{ V "\"links\":[]}", RECORD_VECTOR, FIELD_LINKS },
+	{ V "\"links\":[[]]}", RECORD_VECTOR, FIELD_LINKS },
+	{ V "\"links\":[[0,18446744073709551615,7],[],[3]]}", RECORD_VECTOR,
+	    FIELD_LINKS },
 	{ R "\"embedding\":[]}", RECORD_PLAIN, FIELD_EMBEDDING },
 	{ R "\"embedding\":[1,-0.0,0.5,3.4028235e38,1e-45]}", RECORD_PLAIN,
 	    FIELD_EMBEDDING },
@@ -88,7 +96,9 @@ static const struct {
 	{ W "\"tenant\":\"t\",\"database\":\"d\",\"collection\":\"c\","
 	    "\"collection_id\":\"i\",\"seq_id\":1,\"created_at\":\"x\","
 	    "\"operation\":\"ADD\",\"label\":2,\"id\":\"a\",\"level\":3,"
-	    "\"deleted\":false,\"embedding\":[4],\"document\":\"d\","
+	    "\"deleted\":false,\"length\":5,\"links\":[[1]],"
+	    "\"embedding\":[4],"
+	    "\"document\":\"d\","
 	    "\"uri\":\"u\",\"metadata\":{},\"raw\":{}}", RECORD_WAL,
 	    FIELD_ALL },
 };
@@ -189,6 +199,27 @@ static const struct {
 	{ V "\"level\":\"0\"}", "level: not an integer from 0 to 65535" },
 	{ V "\"deleted\":0}", "deleted: neither true nor false" },
 	{ V "\"deleted\":\"true\"}", "deleted: neither true nor false" },
+	{ V "\"length\":-1}",
+	    "length: not a length: a float32 from 0 up" },
+	{ V "\"length\":-0.0}",
+	    "length: not a length: a float32 from 0 up" },
+	{ V "\"length\":1e39}",
+	    "length: not a length: a float32 from 0 up" },
+	{ V "\"length\":\"1\"}",
+	    "length: not a length: a float32 from 0 up" },
+	{ V "\"length\":null}",
+	    "length: not a length: a float32 from 0 up" },
+	{ V "\"length\":1,\"length\":1}", "\"length\" stands twice" },
+	{ V "\"links\":[1]}", "links: byte 1: expected '['" },
+	{ V "\"links\":{}}", "links: byte 1: expected '['" },
+	{ V "\"links\":[[-1]]}",
+	    "links: not a label: an integer from 0 to 2^64-1" },
+	{ V "\"links\":[[18446744073709551616]]}",
+	    "links: not a label: an integer from 0 to 2^64-1" },
+	{ V "\"links\":[[1.0]]}",
+	    "links: not a label: an integer from 0 to 2^64-1" },
+	{ V "\"links\":[[[]]]}",
+	    "links: not a label: an integer from 0 to 2^64-1" },
 	{ W "\"embedding\":null}", "embedding: not an array of numbers" },
 	{ W "\"embedding\":1}", "embedding: not an array of numbers" },
 	{ W "\"embedding\":[1,null]}",

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dirnew.h - a directory of files that appears whole or not at all. */
+#ifndef BASE_DIRNEW_H
+#define BASE_DIRNEW_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* A new directory that gets its name only when it is complete. */
+struct dirnew {
+	int fd;			/* of it: make files in it with openat(2) */
+	int parent;
+	char *name;		/* the last component of the path; owned */
+	char *tmp;		/* ".NAME.chromautils-PID" (file.h); owned */
+	const char *path;	/* as given; borrowed */
+};
+
+/* Begin to make path, beside which it lies, locked (flock(2)), under a
+ * temporary name until dirnew_commit().  Something that is there already is
+ * refused (STATUS_USAGE, here and again at the commit).  Directories that dead
+ * runs left under such names for the same path are removed.  0, or -1 with *e
+ * set. */
+ATTR_NODISCARD int dirnew_begin(struct dirnew *d, const char *path,
+    struct err *e);
+
+/* Refuse, as dirnew_begin() does, what is there already, and change nothing.
+ * 0, or -1 with *e set. */
+ATTR_NODISCARD int dirnew_check(const char *path, struct err *e);
+
+/* *bytes: what an unprivileged user can still write where it lies.  0, or -1
+ * with *e set. */
+ATTR_NODISCARD int dirnew_room(const struct dirnew *d, uint64_t *bytes,
+    struct err *e);
+
+/* fsync its files and it, give it its name, fsync its parent.  0, or -1 with
+ * *e set; then there is nothing of that name that was not there before, or
+ * all of it (the last fsync failed).  Ends d either way. */
+ATTR_NODISCARD int dirnew_commit(struct dirnew *d, struct err *e);
+
+/* Remove it and the files in it.  A d of {0} with fd -1 is nothing. */
+void dirnew_abort(struct dirnew *d);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* measure.c - how good codes, lists and graphs are, by a sample. */
+#include "index/measure.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "base/large.h"
+#include "base/workers.h"
+#include "index/search.h"
+
+#define CHUNK 64		/* times four nodes: a thread takes them at once */
+
+/* The nearest of each of the sample, sorted; what is not there is above all. */
+struct nearest {
+	uint64_t exact[MEASURE_SAMPLE][MEASURE_K];
+	uint64_t code[MEASURE_SAMPLE][MEASURE_K];
+};
+
+struct measuring {
+	const struct codes *c;
+	struct measure *m;
+	struct nearest *nearest;	/* of each thread */
+};
+
+static void
+put(uint64_t k[MEASURE_K], uint64_t key)
+{
+	unsigned t;
+
+	if (key >= k[MEASURE_K - 1])
+		return;
+	for (t = MEASURE_K - 1; t > 0 && k[t - 1] > key; t--)
+		k[t] = k[t - 1];
+	k[t] = key;
+}
+
+/* Four nodes, with all of the sample. */
+static void
+measure_four(size_t i, unsigned worker, void *arg)
+{
+	const struct measuring *x = arg;
+	struct nearest *own = &x->nearest[worker];
+	float exact[4], code[4];
+	uint32_t to[4], n = 0, s, k;
+
+	for (k = 0; k < 4; k++) {
+		to[k] = (uint32_t)(4 * i + k);
+		if (to[k] < x->c->n)
+			n++;
+		else
+			to[k] = to[n - 1];
+	}
+	for (s = 0; s < x->m->n; s++) {
+		codes_four_exact(x->c, x->m->node[s], to, exact);
+		codes_four(x->c, x->m->node[s], to, code);
+		for (k = 0; k < n; k++)
+			if (to[k] != x->m->node[s]) {
+				put(own->exact[s], near_key(exact[k], to[k]));
+				put(own->code[s], near_key(code[k], to[k]));
+			}
+	}
+}
+
+/* ---- comparing ---- */
+
+struct score {
+	uint64_t all, had;
+};
+
+static double
+share_of(const struct score *score)
+{
+	return score->all == 0 ? 1 : (double)score->had / (double)score->all;
+}
+
+/* Of n keys, those that are as near to node s of the sample as its nearest. */
+static void
+compare(struct score *score, const struct measure *m, const struct codes *c,
+    uint32_t s, const uint64_t *key, unsigned n)
+{
+	unsigned i, had = 0;
+	uint32_t to[4];
+	float exact[4];
+
+	for (i = 0; i < n && had < m->others[s]; i++) {
+		to[0] = to[1] = to[2] = to[3] = (uint32_t)key[i];
+		if (to[0] == m->node[s])
+			continue;
+		codes_four_exact(c, m->node[s], to, exact);
+		had += exact[0] <= m->last[s];
+	}
+	score->had += had;
+	score->all += m->others[s];
+}
+
+/* What all threads have found. */
+static void
+gather(const struct measuring *x)
+{
+	struct nearest *all = &x->nearest[0];
+	struct measure *m = x->m;
+	struct score score = { 0 };
+	unsigned w, t;
+	uint32_t s;
+
+	for (s = 0; s < m->n; s++) {
+		for (w = 1; w < x->c->threads; w++)
+			for (t = 0; t < MEASURE_K; t++) {
+				put(all->exact[s], x->nearest[w].exact[s][t]);
+				put(all->code[s], x->nearest[w].code[s][t]);
+			}
+		for (t = 0; t < MEASURE_K && all->exact[s][t] != UINT64_MAX;
+		    t++)
+			m->last[s] = near_distance(all->exact[s][t]);
+		m->others[s] = t;
+		compare(&score, m, x->c, s, all->code[s], t);
+	}
+	m->codes = share_of(&score);
+}
+
+int
+measure_begin(struct measure *m, const struct codes *c, struct err *e)
+{
+	struct measuring x = { .c = c, .m = m };
+	unsigned i;
+
+	*m = (struct measure){ .n = c->n < MEASURE_SAMPLE ? c->n :
+	    MEASURE_SAMPLE };
+	for (i = 0; i < m->n; i++)
+		m->node[i] = (uint32_t)((uint64_t)i * c->n / m->n);
+	x.nearest = large_alloc(c->threads, sizeof(*x.nearest));
+	if (!x.nearest)
+		return err_nomem(e);
+	memset(x.nearest, 0xff, c->threads * sizeof(*x.nearest));
+	workers_run(c->threads, ((size_t)c->n + 3) / 4, CHUNK, measure_four,
+	    &x);
+	gather(&x);
+	large_free(x.nearest);
+	return 0;
+}
+
+double
+measure_lists(const struct measure *m, const struct codes *c,
+    const struct near *l)
+{
+	struct score score = { 0 };
+	uint32_t s;
+
+	for (s = 0; s < m->n; s++)
+		compare(&score, m, c, s, near_list(l, m->node[s]),
+		    l->count[m->node[s]]);
+	return share_of(&score);
+}
+
+int
+measure_graph(const struct measure *m, const struct graph *g,
+    const struct codes *c, double *share, struct err *e)
+{
+	struct score score = { 0 };
+	struct search room;
+	uint32_t s, at;
+	unsigned n;
+	int level, r = search_init(&room, g, MEASURE_EF, e);
+
+	for (s = 0; r == 0 && s < m->n; s++) {
+		at = g->entry;
+		for (level = g->max_level; level > 0; level--) {
+			(void)search_level(&room, g, c, m->node[s], level, at,
+			    1);
+			at = (uint32_t)room.pool[0];
+		}
+		n = search_level(&room, g, c, m->node[s], 0, at, MEASURE_EF);
+		compare(&score, m, c, s, room.pool, n);
+	}
+	search_release(&room);
+	*share = share_of(&score);
+	return r;
+}
