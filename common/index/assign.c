@@ -115,7 +115,7 @@ assign_chunk(size_t chunk, unsigned worker, void *arg)
 	const unsigned rows = a->c->kernel->rows;
 	uint32_t i, end = (uint32_t)(chunk + 1) * CHUNK;
 	uint64_t key[ASSIGN_MAX];
-	struct choice best[8];
+	struct choice best[8] = { { 0 } };
 	unsigned some, r, f;
 
 	if (end > a->n)

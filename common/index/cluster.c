@@ -13,6 +13,10 @@
 #include "index/mix.h"
 #include "index/near.h"
 
+#ifdef CHROMAUTILS_ANALYZE	/* gcc 12: that loops which free may do nothing */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 #define LEADERS_MAX 1600	/* beyond, the sets are divided again: that is
 				 * cheaper and finds more */
 #define LEADERS_AGAIN 256	/* when dividing again */
@@ -66,7 +70,8 @@ free_sets(struct cluster_set *set, uint32_t n)
 static struct cluster_set *
 gather(const struct near *to, const uint32_t *node, uint32_t leaders)
 {
-	struct cluster_set *set = calloc(leaders, sizeof(*set)), *own;
+	struct cluster_set *set = calloc((size_t)leaders + 1,
+	    sizeof(*set)), *own;
 	const uint64_t *key;
 	uint32_t l, i;
 	unsigned f;

@@ -413,7 +413,8 @@ add_hints(struct intake *in, const struct labels *l, uint32_t vector,
 	if (spool_get(&in->links, at + 3, 8 * (size_t)all, &s, e) < 0)
 		return -1;
 	for (i = n = 0; i < all && n < HINTS_MAX; i++) {
-		uint32_t other = *by_label(l, le_u64(s.p + 8 * i));
+		uint32_t other = *by_label(l, le_u64(s.p + 8 *
+		    (size_t)i));
 
 		if (other && other - 1 != vector)
 			to[n++] = other - 1;

@@ -48,7 +48,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 	const int8_t *a = rows, *end = a + len;
 	const __m256i *b = panel;
 	__m256i c[ROWS][2];
-	int i;
+	size_t i;
 
 	/* all loops over c are unrolled: it lives in registers */
 #pragma GCC unroll 4
@@ -63,8 +63,8 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 
 #pragma GCC unroll 4
 		for (i = 0; i < ROWS; i++) {
-			__m256i v0 = four_bytes(a + (size_t)i * len);
-			__m256i v1 = four_bytes(a + (size_t)i * len + 4);
+			__m256i v0 = four_bytes(a + i * len);
+			__m256i v1 = four_bytes(a + i * len + 4);
 
 			c[i][0] = _mm256_add_epi32(c[i][0],
 			    sixteen(b0, b2, v0, v1));

@@ -29,7 +29,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 	const int8_t *a = rows, *end = a + len;
 	const __m512i *b = panel;
 	__m512i c[ROWS][4], v;
-	int i, j;
+	size_t i, j;
 
 	/* all loops over c are unrolled: it lives in registers */
 #pragma GCC unroll 6
@@ -49,7 +49,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 		for (i = 0; i < ROWS; i++) {
 			int32_t four;
 
-			memcpy(&four, a + (size_t)i * len, sizeof(four));
+			memcpy(&four, a + i * len, sizeof(four));
 			v = _mm512_set1_epi32(four);
 			c[i][0] = _mm512_dpbusd_epi32(c[i][0], b0, v);
 			c[i][1] = _mm512_dpbusd_epi32(c[i][1], b1, v);

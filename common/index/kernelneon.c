@@ -38,8 +38,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 {
 	const int8_t *a = rows, *b = panel;
 	int32x4_t c[ROWS][4];
-	size_t k;
-	int i, j;
+	size_t k, i, j;
 
 	(void)sum;
 	/* all loops over c are unrolled: it lives in registers */
@@ -54,7 +53,7 @@ tile(const void *rows, const int32_t *sum, const void *panel, size_t len,
 			int32_t four;
 			int8x16_t v;
 
-			memcpy(&four, a + (size_t)i * len + k, sizeof(four));
+			memcpy(&four, a + i * len + k, sizeof(four));
 			v = vreinterpretq_s8_s32(vdupq_n_s32(four));
 #pragma GCC unroll 4
 			for (j = 0; j < 4; j++)

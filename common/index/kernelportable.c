@@ -5,7 +5,7 @@
 #include "index/kernelcommon.h"
 
 #define ROWS 4
-#define COLUMNS 16
+#define COLUMNS ((size_t)16)
 
 /* Rows and columns as 16-bit numbers, one after the other: the sum of the
  * products of pairs of those is one instruction on many processors, and
@@ -17,7 +17,7 @@ pack_row(void *to, const int8_t *code, size_t len)
 	size_t k;
 
 	for (k = 0; k < len; k++)
-		p[k] = code[k];
+		p[k] = (int16_t)(int)code[k];
 }
 
 static void

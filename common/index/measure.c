@@ -49,7 +49,7 @@ measure_four(size_t i, unsigned worker, void *arg)
 		if (to[k] < x->c->n)
 			n++;
 		else
-			to[k] = to[n - 1];
+			to[k] = x->c->n - 1;
 	}
 	for (s = 0; s < x->m->n; s++) {
 		codes_four_exact(x->c, x->m->node[s], to, exact);

@@ -113,7 +113,7 @@ link_level(struct inserting *in, uint32_t n, struct back *back, size_t *group)
 
 		if (g->level[node] < in->level)
 			continue;
-		at = i * in->levels + (size_t)in->level - 1;
+		at = (size_t)i * in->levels + (size_t)in->level - 1;
 		link = graph_links(g, node, in->level, &count);
 		for (j = 0; j < in->found_n[at]; j++) {
 			uint64_t key = in->found[at * g->m + j];
