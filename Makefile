@@ -55,7 +55,7 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick only oldgraph
+	pages rewrite reclaim purge pick only oldgraph feed
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \

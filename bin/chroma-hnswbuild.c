@@ -20,30 +20,23 @@
 
 #include "base/dirnew.h"
 #include "base/file.h"
-#include "base/le.h"
-#include "base/utf8.h"
 #include "base/workers.h"
+#include "chroma/feed.h"
 #include "chroma/index.h"
 #include "chroma/oldgraph.h"
-#include "chroma/only.h"
 #include "chroma/params.h"
 #include "chroma/picklewrite.h"
 #include "index/build.h"
 #include "index/files.h"
 #include "index/intake.h"
-#include "index/near.h"
 #include "prog/opt.h"
 #include "prog/prog.h"
 #include "prog/progress.h"
 #include "prog/receipt.h"
 #include "stream/json.h"
 #include "stream/matrix.h"
-#include "stream/stream.h"
 
 #define EF_MAX 100000
-
-/* Lines of --drop-nonfinite are written when there are so many bytes. */
-#define FLUSH ((size_t)1 << 16)
 
 /* chromadb, api/configuration.py and rust/types/src/hnsw_configuration.rs (of
  * ef_search: that of 1.x) */
@@ -53,15 +46,9 @@ enum {
 	EF_SEARCH_DEFAULT = 100,
 };
 
-/* How the index is to be; 0, SPACE_UNKNOWN: not said. */
-struct wish {
-	enum space space;
-	uint64_t m, ef_construction, ef_search;
-};
-
 struct config {
 	const char *output, *tmpdir, *collection, *ids, *drop, *old;
-	struct wish wish;		/* the options */
+	struct feed_wish wish;		/* the options */
 	bool matrix;
 	enum matrix_form form;
 	bool dry_run;
@@ -71,31 +58,17 @@ struct config {
 	enum progress_mode progress;
 };
 
-/* The file of --ids. */
-struct ids {
-	struct in in;
-	bool open;
-	struct buf line, text;
-};
-
 /* Everything between the streams and the files. */
 struct job {
 	const struct config *cf;
-	struct only only;
-	struct wish said;		/* by the streams */
-	uint64_t dimension;		/* the same; 0: not */
-	struct wish wish;		/* what it comes to */
-	struct ids ids;
+	struct feed feed;
+	struct feed_wish wish;		/* what it comes to */
 	struct file_new drop;		/* of --drop-nonfinite */
-	struct buf drop_lines;
-	uint64_t dropped;
-	struct intake in;
 	struct vectors v;
 	struct hints hints;		/* links that came with them */
 	uint32_t *number;		/* of the id of each vector */
 	uint64_t *label;
 	struct build_result b;
-	int64_t last;			/* the greatest seq_id */
 	struct dirnew dir;
 };
 
@@ -153,318 +126,7 @@ static const struct option longopts[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-/* ---- what begin records say ---- */
-
-static enum space
-space_of(const char *name)
-{
-	enum space s;
-
-	for (s = SPACE_L2; s < SPACE_UNKNOWN; s++)
-		if (strcmp(name, space_name(s)) == 0)
-			return s;
-	return SPACE_UNKNOWN;
-}
-
-/* A space that two streams say differently must be said by an option. */
-static int
-take_space(struct job *j, struct slice val, struct err *e)
-{
-	enum space space = SPACE_UNKNOWN;
-	char name[16];
-
-	if (!val.p || j->cf->wish.space != SPACE_UNKNOWN)
-		return 0;
-	if (json_is_string(val) && val.len < sizeof(name)) {
-		memcpy(name, val.p + 1, val.len - 2);
-		name[val.len - 2] = '\0';
-		space = space_of(name);
-	}
-	if (space == SPACE_UNKNOWN)
-		return err_data(e, "its space is none of l2, ip, cosine; "
-		    "--space=SPACE says which");
-	if (j->said.space != SPACE_UNKNOWN && j->said.space != space)
-		return err_data(e, "its space is %s, but %s of what came "
-		    "before; --space=SPACE decides", space_name(space),
-		    space_name(j->said.space));
-	j->said.space = space;
-	return 0;
-}
-
-/* A number that no stream before has said. */
-static void
-take_number(struct slice val, uint64_t *to)
-{
-	uint64_t v;
-
-	if (*to == 0 && json_u63(val, &v) == 0)
-		*to = v;
-}
-
-/* A collection, or an index, of a begin record.  applied: all up to its
- * vector_seq_id is in the stream. */
-static int
-take_parameters(struct job *j, struct slice obj, bool applied, struct err *e)
-{
-	static const char *const key[] = { "space", "M", "ef_construction",
-	    "ef_search", "dimension", "vector_seq_id" };
-	struct slice val[6];
-	int64_t seq_id;
-
-	if (json_members(obj, key, val, 6, e) < 0)
-		return -1;
-	if (applied && json_i64(val[5], &seq_id) == 0 && seq_id > j->last)
-		j->last = seq_id;
-	take_number(val[1], &j->said.m);
-	take_number(val[2], &j->said.ef_construction);
-	take_number(val[3], &j->said.ef_search);
-	take_number(val[4], &j->dimension);
-	return take_space(j, val[0], e);
-}
-
-/* Whether records can be taken for what they are. */
-static int
-check_redacted(struct slice text, struct err *e)
-{
-	static const char *const key[] = { "redacted" };
-	struct slice val[1];
-
-	if (json_members(text, key, val, 1, e) < 0)
-		return -1;
-	if (val[0].p && memmem(val[0].p, val[0].len, "\"ids\"", 5))
-		return err_data(e, "its ids are redacted: no index of it");
-	if (val[0].p && memmem(val[0].p, val[0].len, "\"embeddings\"", 12))
-		return err_data(e, "its embeddings are redacted: no index of "
-		    "it");
-	return 0;
-}
-
-static int
-take_begin(struct job *j, struct slice text, struct err *e)
-{
-	static const char *const key[] = { "index" };
-	struct slice col, val[1];
-	struct begin b;
-
-	if (stream_begin_parse(text, &b, e) < 0 || check_redacted(text, e) < 0)
-		return -1;
-	if (b.no_embeddings || b.identity)
-		return err_data(e, "its embeddings were left out: no index of "
-		    "it");
-	if (only_begin(&j->only, &b, &col, e) < 0)
-		return -1;
-	if (!col.p && b.source.p) {
-		if (json_members(b.source, key, val, 1, e) < 0)
-			return -1;
-		if (val[0].p && *val[0].p == '{')
-			col = val[0];
-	}
-	return col.p ? take_parameters(j, col, slice_is(b.stream, "vector"),
-	    e) : 0;
-}
-
 /* ---- reading ---- */
-
-static bool
-all_finite(const struct record *r)
-{
-	uint32_t i;
-
-	for (i = 0; i < r->dim; i++)
-		if (!isfinite(le_f32(r->embedding + (size_t)i * 4)))
-			return false;
-	return true;
-}
-
-static int
-flush_dropped(struct job *j, struct err *e)
-{
-	struct buf *b = &j->drop_lines;
-
-	if (!buf_ok(b))
-		return err_nomem(e);
-	if (!j->cf->dry_run && file_write(j->drop.fd, b->p, b->len) < 0)
-		return err_system(e, "%s: write", err_tail(j->cf->drop));
-	buf_reset(b);
-	return 0;
-}
-
-/* A vector that is not finite; row: of a matrix, else 0.  0 if it is left out,
- * or -1 with *e set. */
-static int
-drop(struct job *j, const struct record *r, uint64_t row, struct err *e)
-{
-	struct jsonw w = { .b = &j->drop_lines };
-
-	if (!j->cf->drop)
-		return err_data(e, "the vector of '%.*s' has NaN or infinity; "
-		    "--drop-nonfinite=FILE leaves such out",
-		    (int)(r->id.len < 100 ? r->id.len : 100), r->id.p);
-	j->dropped++;
-	json_open(&w, NULL, '{');
-	if (r->has & FIELD_ID)
-		json_str(&w, "id", r->id);
-	if (r->has & FIELD_SEQ_ID)
-		json_int(&w, "seq_id", r->seq_id);
-	if (r->has & FIELD_LABEL && r->label <= INT64_MAX)
-		json_int(&w, "label", (int64_t)r->label);
-	if (row > 0)
-		json_int(&w, "row", (int64_t)row);
-	json_close(&w, '}');
-	buf_addc(&j->drop_lines, '\n');
-	return j->drop_lines.len >= FLUSH ? flush_dropped(j, e) : 0;
-}
-
-/* A record of the collection, wherever it came from. */
-static int
-take(struct job *j, const struct record *r, uint64_t row, struct err *e)
-{
-	if (r->has & FIELD_EMBEDDING && !(r->has & FIELD_DELETED &&
-	    r->deleted)) {
-		if (r->dim > MATRIX_DIM_MAX)
-			return err_data(e, "a vector of %u numbers: %d at most",
-			    r->dim, MATRIX_DIM_MAX);
-		if (!all_finite(r))
-			return drop(j, r, row, e);
-	}
-	/* json.h: text may have half a surrogate pair */
-	if (r->has & FIELD_ID && !utf8_valid(r->id.p, r->id.len))
-		return err_data(e, "an id with half of a surrogate pair: no "
-		    "Chroma loads it");
-	return intake_take(&j->in, r, e);
-}
-
-static int
-take_record(struct job *j, const struct stream_in *si,
-    const struct item *item, struct record_memory *m, struct err *e)
-{
-	struct record r;
-	int got;
-
-	if (item->type == RECORD_OTHER)
-		return 0;
-	if (stream_record(si, item, ONLY_FIELDS | FIELD_ID | FIELD_OPERATION |
-	    FIELD_SEQ_ID | FIELD_LABEL | FIELD_DELETED | FIELD_LENGTH |
-	    FIELD_LINKS | FIELD_EMBEDDING, &r, m, e) < 0)
-		return -1;
-	got = only_test(&j->only, &r, e);
-	if (got == 0)
-		return 0;
-	if (got > 0 && r.has & FIELD_SEQ_ID && r.seq_id < 0)
-		got = err_data(e, "a seq_id below 0: no Chroma gives one");
-	if (got > 0 && r.has & FIELD_SEQ_ID && r.seq_id > j->last)
-		j->last = r.seq_id;
-	return got < 0 || take(j, &r, 0, e) < 0 ? stream_at(si, item, e) : 0;
-}
-
-static int
-read_stream(struct job *j, const char *path, struct err *e)
-{
-	struct record_memory m = { 0 };
-	struct stream_in si;
-	struct item item;
-	int got, r = 0;
-
-	if (stream_in_open(&si, path, false, e) < 0)
-		return -1;
-	while (r == 0 && (got = stream_next(&si, &item, e)) != 0) {
-		if (got < 0)
-			r = -1;
-		else if (item.type == RECORD_BEGIN)
-			r = take_begin(j, item.json, e) < 0 ?
-			    stream_at(&si, &item, e) : 0;
-		else if (item.type != RECORD_END)
-			r = take_record(j, &si, &item, &m, e);
-		progress_update(j->in.records);
-	}
-	record_memory_release(&m);
-	stream_in_close(&si);
-	return r;
-}
-
-/* The next line of --ids: 1 and the id, 0 at the end, -1. */
-static int
-next_id(struct ids *ids, struct slice *id, struct err *e)
-{
-	struct in *in = &ids->in;
-	const char *line;
-	size_t len;
-	int got = in_line(in, &line, &len, e);
-
-	if (got <= 0)
-		return got;
-	buf_reset(&ids->line);
-	buf_reset(&ids->text);
-	if (!utf8_valid(line, len)) {
-		err_data(e, "not UTF-8");
-		return err_at(e, in->name, in->lineno);
-	}
-	if (json_compact(slice_of(line, len), &ids->line, e) < 0 ||
-	    json_string(buf_slice(&ids->line), &ids->text) < 0) {
-		err_data(e, "not an id: each is a JSON string on a line of its "
-		    "own");
-		return err_at(e, in->name, in->lineno);
-	}
-	if (!buf_ok(&ids->line) || !buf_ok(&ids->text))
-		return err_nomem(e);
-	*id = buf_slice(&ids->text);
-	return 1;
-}
-
-static int
-take_row(struct job *j, const struct matrix_in *m, const uint8_t *row,
-    struct err *e)
-{
-	struct record r = { .type = RECORD_PLAIN, .operation = OPERATION_NONE,
-	    .has = FIELD_ID | FIELD_EMBEDDING, .embedding = row,
-	    .dim = m->dim };
-	int got = next_id(&j->ids, &r.id, e);
-
-	if (got < 0)
-		return -1;
-	if (got == 0) {
-		err_data(e, "no id: %s ends after %" PRIu64,
-		    err_tail(j->ids.in.name), j->ids.in.lineno);
-		return matrix_in_at(m, e);
-	}
-	return take(j, &r, m->rows, e) < 0 ? matrix_in_at(m, e) : 0;
-}
-
-static int
-read_matrix(struct job *j, const char *path, struct err *e)
-{
-	struct matrix_in m;
-	const uint8_t *row;
-	int got;
-
-	if (matrix_in_open(&m, path, j->cf->form, e) < 0)
-		return -1;
-	while ((got = matrix_in_next(&m, &row, e)) > 0) {
-		if (take_row(j, &m, row, e) < 0) {
-			got = -1;
-			break;
-		}
-		progress_update(j->in.records);
-	}
-	if (got == 0 && j->dimension == 0)
-		j->dimension = m.dim;
-	matrix_in_close(&m);
-	return got;
-}
-
-/* Every id must have had its row. */
-static int
-end_ids(struct job *j, struct err *e)
-{
-	struct slice id;
-	int got = j->ids.open ? next_id(&j->ids, &id, e) : 0;
-
-	if (got > 0) {
-		err_data(e, "no row for this id and what follows");
-		return err_at(e, j->ids.in.name, j->ids.in.lineno);
-	}
-	return got;
-}
 
 static int
 read_all(struct job *j, char *const path[], struct err *e)
@@ -473,22 +135,21 @@ read_all(struct job *j, char *const path[], struct err *e)
 	int i;
 
 	progress_start(cf->progress, cf->matrix ? "vectors" : "records", 0);
-	if (intake_init(&j->in, cf->tmpdir, e) < 0)
+	j->feed.only.name = cf->collection;
+	j->feed.space = cf->wish.space;
+	j->feed.matrix = cf->matrix;
+	j->feed.form = cf->form;
+	j->feed.ids = cf->ids;
+	j->feed.drop = cf->drop;
+	j->feed.drop_fd = j->drop.fd;
+	j->feed.progress = progress_update;
+	if (feed_begin(&j->feed, cf->tmpdir, e) < 0)
 		return -1;
-	if (cf->ids && in_open(&j->ids.in, cf->ids, e) < 0)
-		return -1;
-	j->ids.open = cf->ids;
 	for (i = 0; i == 0 || (path[0] && path[i]); i++)
-		if ((cf->matrix ? read_matrix(j, path[i], e) :
-		    read_stream(j, path[i], e)) < 0)
+		if (feed_read(&j->feed, path[i], e) < 0)
 			return -1;
-	if (end_ids(j, e) < 0)
-		return -1;
 	progress_end();
-	/* where there are no vectors, later ones will have that dimension */
-	if (j->in.dim == 0 && j->dimension <= MATRIX_DIM_MAX)
-		j->in.dim = (uint32_t)j->dimension;
-	return 0;
+	return feed_end(&j->feed, e);
 }
 
 /* ---- how it is to be, and what that takes ---- */
@@ -511,8 +172,8 @@ settle(struct job *j, struct err *e)
 {
 	static const uint64_t m[] = { GRAPH_M_MIN, GRAPH_M_MAX },
 	    ef[] = { 1, EF_MAX };
-	const struct wish *o = &j->cf->wish, *s = &j->said;
-	struct wish *w = &j->wish;
+	const struct feed_wish *o = &j->cf->wish, *s = &j->feed.said;
+	struct feed_wish *w = &j->wish;
 
 	w->space = o->space != SPACE_UNKNOWN ? o->space :
 	    s->space != SPACE_UNKNOWN ? s->space : SPACE_L2;
@@ -532,18 +193,18 @@ settle(struct job *j, struct err *e)
 static uint64_t
 memory_needed(const struct job *j)
 {
-	return build_memory(j->in.live, j->in.dim, (unsigned)j->wish.m,
-	    j->cf->threads) + intake_memory(&j->in) + ((uint64_t)16 << 20);
+	return build_memory(j->feed.in.live, j->feed.in.dim, (unsigned)j->wish.m,
+	    j->cf->threads) + intake_memory(&j->feed.in) + ((uint64_t)16 << 20);
 }
 
 /* Bytes that the index will have, by the mean number of upper levels. */
 static uint64_t
 space_needed(const struct job *j)
 {
-	const uint64_t n = j->in.live, m = j->wish.m, dim = j->in.dim;
+	const uint64_t n = j->feed.in.live, m = j->wish.m, dim = j->feed.in.dim;
 
 	return 100 + n * (4 + 8 * m + 4 * dim + 8 + 4 + 4) +
-	    n * (4 + 4 * m) / (m - 1) + 3 * j->in.texts.size + 36 * n + 512;
+	    n * (4 + 4 * m) / (m - 1) + 3 * j->feed.in.texts.size + 36 * n + 512;
 }
 
 /* Numbers of bytes as people say them, so that it shows that one is greater:
@@ -607,16 +268,16 @@ find_vector(void *arg, struct slice id)
 static int
 take_hints(struct job *j, struct err *e)
 {
-	struct finding f = { &j->in, NULL };
+	struct finding f = { &j->feed.in, NULL };
 	struct err fault;
 	uint32_t i;
 	int r;
 
-	if (intake_hints(&j->in, j->number, j->v.n, &j->hints, e) < 0)
+	if (intake_hints(&j->feed.in, j->number, j->v.n, &j->hints, e) < 0)
 		return -1;
 	if (!j->cf->old)
 		return 0;
-	f.vector = malloc(((size_t)j->in.ids + 1) * sizeof(*f.vector));
+	f.vector = malloc(((size_t)j->feed.in.ids + 1) * sizeof(*f.vector));
 	if (!f.vector)
 		return err_nomem(e);
 	for (i = 0; i < j->v.n; i++)
@@ -639,7 +300,7 @@ check_lengths(struct job *j, struct err *e)
 	for (i = 0; i < j->v.n; i++) {
 		if (!isinf(j->v.length[i]))
 			continue;
-		if (intake_text(&j->in, j->number[i], &id, e) < 0)
+		if (intake_text(&j->feed.in, j->number[i], &id, e) < 0)
 			return -1;
 		return err_data(e, "the vector of '%.*s' is too long for a "
 		    "cosine index: no float32 can be its length",
@@ -652,7 +313,7 @@ static int
 build_it(struct job *j, struct err *e)
 {
 	const struct config *cf = j->cf;
-	const struct wish *w = &j->wish;
+	const struct feed_wish *w = &j->wish;
 	struct build_params p = { .ip = w->space == SPACE_IP,
 	    .m = (unsigned)w->m,
 	    .ef_construction = (unsigned)w->ef_construction,
@@ -661,7 +322,7 @@ build_it(struct job *j, struct err *e)
 	uint32_t i;
 
 	progress_start(cf->progress, "the index", 0);
-	if (intake_finish(&j->in, &j->v, &j->number, e) < 0)
+	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
 		return -1;
 	j->label = malloc(((size_t)j->v.n + 1) * sizeof(*j->label));
 	if (!j->label)
@@ -687,14 +348,14 @@ item(void *arg, uint32_t i, struct picklewrite_item *x, struct err *e)
 	struct job *j = arg;
 
 	x->label = (int64_t)j->label[i];
-	x->seq_id = j->in.id[j->number[i]].seq_id;
-	return intake_text(&j->in, j->number[i], &x->id, e);
+	x->seq_id = j->feed.in.id[j->number[i]].seq_id;
+	return intake_text(&j->feed.in, j->number[i], &x->id, e);
 }
 
 static int
 write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 {
-	struct picklewrite p = { (int64_t)j->v.dim, j->v.n, j->last, j->v.n,
+	struct picklewrite p = { (int64_t)j->v.dim, j->v.n, j->feed.last, j->v.n,
 	    item, j };
 	const char *name = index_file_name[INDEX_PICKLE];
 	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -720,7 +381,7 @@ write_out(struct job *j, struct files *f, struct err *e)
 	 * embeddings_queue.py: 0 is taken for "from the next row on"); without
 	 * it each applies all, as with the index that it makes first itself.
 	 */
-	const bool pickle = j->v.n > 0 || j->last > 0;
+	const bool pickle = j->v.n > 0 || j->feed.last > 0;
 
 	*f = (struct files){ .b = &j->b, .v = &j->v, .label = j->label,
 	    .ef_construction = j->wish.ef_construction };
@@ -779,11 +440,11 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 	json_int(w, "ef_construction", (int64_t)j->wish.ef_construction);
 	json_int(w, "ef_search", (int64_t)j->wish.ef_search);
 	json_int(w, "seed", (int64_t)j->cf->seed);
-	json_int(w, "records", (int64_t)(j->in.records + j->dropped));
+	json_int(w, "records", (int64_t)(j->feed.in.records + j->feed.dropped));
 	if (j->cf->drop)
-		json_int(w, "dropped", (int64_t)j->dropped);
-	json_int(w, "elements", (int64_t)j->in.live);
-	json_int(w, "dimension", (int64_t)j->in.dim);
+		json_int(w, "dropped", (int64_t)j->feed.dropped);
+	json_int(w, "elements", (int64_t)j->feed.in.live);
+	json_int(w, "dimension", (int64_t)j->feed.in.dim);
 	if (f) {
 		report_result(j, f, w);
 	} else {
@@ -826,8 +487,8 @@ run(struct job *j, char *const path[], struct err *e)
 	if (cf->drop && !cf->dry_run && file_new_begin(&j->drop, cf->drop,
 	    false, e) < 0)
 		return -1;
-	if (read_all(j, path, e) < 0 || flush_dropped(j, e) < 0 ||
-	    settle(j, e) < 0 || check_room(j, e) < 0)
+	if (read_all(j, path, e) < 0 || settle(j, e) < 0 ||
+	    check_room(j, e) < 0)
 		return -1;
 	if (!cf->dry_run && (build_it(j, e) < 0 || write_out(j, &f, e) < 0))
 		return -1;
@@ -878,7 +539,7 @@ check(const struct config *cf, char *const path[])
 static bool
 take_number_option(struct config *cf, int ch)
 {
-	struct wish *w = &cf->wish;
+	struct feed_wish *w = &cf->wish;
 
 	switch (ch) {
 	case OPT_EF_CONSTRUCTION:
@@ -925,7 +586,7 @@ take_option(struct config *cf, int ch, char *const argv[])
 	case OPT_OLD: cf->old = optarg; break;
 	case OPT_PROGRESS: cf->progress = PROGRESS_FORCED; break;
 	case OPT_SPACE:
-		cf->wish.space = space_of(optarg);
+		cf->wish.space = params_space(slice_str(optarg));
 		if (cf->wish.space == SPACE_UNKNOWN)
 			prog_usage("--space: '%s' is none of l2, ip, cosine",
 			    optarg);
@@ -942,7 +603,7 @@ main(int argc, char *argv[])
 {
 	struct config cf = { .wish.space = SPACE_UNKNOWN,
 	    .max_memory = UINT64_MAX, .threads = workers_cpus(), .seed = 42 };
-	struct job j = { .cf = &cf, .said.space = SPACE_UNKNOWN,
+	struct job j = { .cf = &cf,
 	    .dir = { .fd = -1, .parent = -1 },
 	    .drop = { .fd = -1, .dirfd = -1 } };
 	struct err e = { 0 };
@@ -957,11 +618,10 @@ main(int argc, char *argv[])
 		default: take_option(&cf, ch, argv);
 		}
 	check(&cf, argv + optind);
-	j.only.name = cf.collection;
 	if (run(&j, argv + optind, &e) < 0) {
 		file_new_abort(&j.drop);
 		dirnew_abort(&j.dir);
 		prog_fail(&e);
 	}
-	return j.dropped ? STATUS_NO : STATUS_OK;
+	return j.feed.dropped ? STATUS_NO : STATUS_OK;
 }

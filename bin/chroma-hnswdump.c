@@ -776,11 +776,8 @@ take_matrix(struct config *cf, enum matrix_form form)
 static void
 take_space(struct config *cf, const char *arg)
 {
-	enum space s;
+	enum space s = params_space(slice_str(arg));
 
-	for (s = SPACE_L2; s < SPACE_UNKNOWN; s++)
-		if (strcmp(arg, space_name(s)) == 0)
-			break;
 	if (s == SPACE_UNKNOWN)
 		prog_usage("--space: '%s' is none of l2, ip, cosine", arg);
 	cf->space = s;

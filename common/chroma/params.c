@@ -33,8 +33,8 @@ space_name(enum space s)
 	return name[s];
 }
 
-static enum space
-space_of(struct slice name)
+enum space
+params_space(struct slice name)
 {
 	return slice_is(name, "l2") ? SPACE_L2 : slice_is(name, "ip") ?
 	    SPACE_IP : slice_is(name, "cosine") ? SPACE_COSINE : SPACE_UNKNOWN;
@@ -68,7 +68,7 @@ set(struct params *p, enum param i, struct slice text, double number,
 {
 	p->source[i] = from;
 	if (i == PARAM_SPACE)
-		p->space = space_of(text);
+		p->space = params_space(text);
 	else if (i == PARAM_RESIZE_FACTOR)
 		p->resize_factor = number;
 	else if (number >= 0 && number <= 9e15)

@@ -17,6 +17,7 @@
 
 enum space { SPACE_L2, SPACE_IP, SPACE_COSINE, SPACE_UNKNOWN };
 const char *space_name(enum space s);
+enum space params_space(struct slice name);	/* of that name */
 
 enum param {
 	PARAM_SPACE, PARAM_M, PARAM_EF_CONSTRUCTION, PARAM_EF_SEARCH,
