@@ -16,6 +16,7 @@
 #include "index/upper.h"
 
 #define FACTOR 1.06f
+#define FACTOR_FEW 1.08f	/* more links, of few nodes */
 #define OVERLAP 7
 #define OVERLAP_MORE 4		/* of that, at most, for an effort that is
 				 * greater than usual */
@@ -330,7 +331,8 @@ make_graph(struct building *x, struct err *e)
 {
 	const struct build_params *p = x->p;
 	struct build_result *b = x->b;
-	float factor = p->factor > 0 ? p->factor : FACTOR;
+	float factor = p->factor > 0 ? p->factor :
+	    x->n < FEW ? FACTOR_FEW : FACTOR;
 
 	if (draw_levels(x, e) < 0)
 		return -1;

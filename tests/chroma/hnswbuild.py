@@ -214,7 +214,8 @@ def judge(old, new, rounded=""):
             space, len(differ), len(a), a[differ[0]][:3], b[differ[0]][:3])
         before, after = recall(space, was[space]), recall(space, now[space])
         print("%s: %d vectors, recall %.4f, was %.4f" % (space, len(a), after, before))
-        assert after >= before - 0.01, space
+        # of 600 answers: a dozen is chance
+        assert after >= before - 0.02, space
 
 
 def lost(log, dump, new):
