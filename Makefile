@@ -44,7 +44,7 @@ PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream index chroma prog
-base   := attr slice le rd err num buf arena utf8 base64 crc32c f32 f64 when \
+base   := attr slice le rd err num clock buf arena utf8 base64 crc32c f32 f64 when \
 	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large

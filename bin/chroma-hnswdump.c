@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "chroma/catalog.h"
 #include "chroma/elements.h"
@@ -83,6 +84,7 @@ struct dump {
 	struct elements_walk walk;
 	uint64_t records;	/* to be written */
 	bool lost;		/* something is missing or doubtful */
+	int64_t end_ms;		/* of the waiting, by clock.h */
 	struct out *out;
 	struct stream_out so;
 	struct file_new ids;
@@ -202,12 +204,14 @@ find_collection(struct source *src, const struct config *cf, struct err *e)
  * files are stamped, for what belongs to them. */
 static int
 open_persist(struct source *src, const struct config *cf, const char *dir,
-    struct err *e)
+    int64_t end_ms, struct err *e)
 {
 	struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
+	int64_t left = end_ms - clock_ms();
 	struct buf path = { 0 };
 	int try;
 
+	po.wait_ms = left > 0 ? (int)left : 0;
 	if (persist_open(&src->pd, dir, &po, e) < 0)
 		return -1;
 	src->opened = true;
@@ -721,7 +725,7 @@ prepare(struct dump *d, const char *dir, struct err *e)
 	bool vectors;
 
 	if ((cf->space_set ? open_bare(src, cf, dir, e) :
-	    open_persist(src, cf, dir, e)) < 0)
+	    open_persist(src, cf, dir, d->end_ms, e)) < 0)
 		return -1;
 	vectors = src->space == SPACE_COSINE;
 	if (elements_open_all(&d->el, src->dirfd, src->name, src->dimension,
@@ -739,15 +743,14 @@ run(struct dump *d, const char *dir, struct err *e)
 {
 	static const struct timespec pause = { 0, RETRY_MS * 1000000L };
 	const struct config *cf = d->cf;
-	uint64_t waited = 0;
 	int r;
 
+	d->end_ms = clock_ms() + (int64_t)cf->wait_s * 1000;
 	while (prepare(d, dir, e) < 0) {
 		let_go(d);
-		if (e->status != STATUS_BUSY || waited >= cf->wait_s * 1000)
+		if (e->status != STATUS_BUSY || clock_ms() >= d->end_ms)
 			return -1;
 		nanosleep(&pause, NULL);
-		waited += RETRY_MS;
 	}
 	if (cf->ids && file_new_begin(&d->ids, cf->ids, cf->output.force,
 	    e) < 0)

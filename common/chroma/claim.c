@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "chroma/holders.h"
 #include "chroma/index.h"
@@ -22,15 +23,6 @@ struct claim_stamp {
 	char name[NAME_MAX + 32];	/* SEGMENT/header.bin */
 	struct stat st;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool
 same_file(const struct stat *a, const struct stat *b)
@@ -417,7 +409,7 @@ claim_open(struct claim *c, const char *path, const struct claim_options *o,
     struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = CLAIM_RETRY_MS * 1000000L };
-	int64_t end = now_ms() + o->wait_ms;
+	int64_t end = clock_ms() + o->wait_ms;
 	int r;
 
 	for (;;) {
@@ -427,7 +419,7 @@ claim_open(struct claim *c, const char *path, const struct claim_options *o,
 		if (r == 0)
 			return 0;
 		claim_close(c);
-		if (r < 0 || now_ms() >= end)
+		if (r < 0 || clock_ms() >= end)
 			return -1;
 		nanosleep(&pause, NULL);
 	}

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 /* "file:" and the path with everything escaped that a URI could misread. */
 static void
@@ -58,15 +59,6 @@ failed(struct db *db, int rc, struct err *e)
 	}
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* SQLite's own handler sleeps up to 100 ms, and beside a writer that commits
  * all the time it would hardly ever wake up in a gap.  Asking often does not
  * keep the writer out: its pending lock comes before new readers. */
@@ -77,8 +69,8 @@ wait_for_lock(void *arg, int tries)
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
 	if (tries == 0)
-		db->blocked_ms = now_ms();
-	if (now_ms() - db->blocked_ms >= db->wait_ms)
+		db->blocked_ms = clock_ms();
+	if (clock_ms() - db->blocked_ms >= db->wait_ms)
 		return 0;
 	nanosleep(&ms, NULL);
 	return 1;
@@ -394,13 +386,13 @@ db_has_column(struct db *db, const char *table, const char *column,
 void
 db_batch_start(struct db *db)
 {
-	db->batch_ms = now_ms();
+	db->batch_ms = clock_ms();
 }
 
 bool
 db_batch_over(const struct db *db, size_t bytes)
 {
-	return bytes >= DB_BATCH_BYTES || now_ms() - db->batch_ms >= DB_BATCH_MS;
+	return bytes >= DB_BATCH_BYTES || clock_ms() - db->batch_ms >= DB_BATCH_MS;
 }
 
 int

@@ -4,10 +4,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "prog/prog.h"
 
@@ -17,15 +17,6 @@ static struct {
 	uint64_t total, calls;
 	double started, last;
 } state;
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void
 clear(void)
@@ -45,7 +36,7 @@ progress_start(enum progress_mode mode, const char *what, uint64_t total)
 	state.total = total;
 	state.calls = 0;
 	state.shown = false;
-	state.started = state.last = now();
+	state.started = state.last = clock_seconds();
 	prog_clear_line(state.on ? clear : NULL);
 }
 
@@ -53,7 +44,7 @@ progress_start(enum progress_mode mode, const char *what, uint64_t total)
 static bool
 is_due(double *passed)
 {
-	double t = now();
+	double t = clock_seconds();
 
 	*passed = t - state.started;
 	if (t - state.last < (state.lines ? 1.0 : 0.1) || *passed < 1)

@@ -2,25 +2,16 @@
 /* receipt.c - what a program did. */
 #include "prog/receipt.h"
 
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "prog/prog.h"
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 void
 receipt_start(struct receipt *r)
 {
-	*r = (struct receipt){ .started = now() };
+	*r = (struct receipt){ .started = clock_seconds() };
 	r->w.b = &r->buf;
 	json_open(&r->w, NULL, '{');
 	json_cstr(&r->w, "receipt", prog_name());
@@ -41,7 +32,7 @@ receipt_print_text(struct buf *text, struct err *e)
 int
 receipt_print(struct receipt *r, struct err *e)
 {
-	json_real(&r->w, "seconds", now() - r->started, 3);
+	json_real(&r->w, "seconds", clock_seconds() - r->started, 3);
 	json_close(&r->w, '}');
 	buf_addc(&r->buf, '\n');
 	return receipt_print_text(&r->buf, e);

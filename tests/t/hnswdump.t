@@ -298,4 +298,22 @@ run chroma-hnswdump big --space=l2 --wait=0
 status_is 'a fault that is older is one' 3
 exec 4>&-
 wait
+mkfifo until said
+python3 -c "
+import sqlite3, sys
+db = sqlite3.connect('$D/chroma.sqlite3', isolation_level=None)
+db.execute('BEGIN EXCLUSIVE')
+print('ready', flush=True)
+sys.stdin.read()
+" <until >said &
+exec 4>until
+read -r _ <said
+before=$(date +%s%N)
+refuses 5 "$D/chroma.sqlite3: database is locked by another process; try again, or give it time with --wait=SECONDS" \
+    chroma-hnswdump "$D" -c $DOCS --wait=1
+took=$((($(date +%s%N) - before) / 1000000))
+ok "it is waited for one second, and no longer: $took ms" \
+    [ $((took >= 1000 && took < 4000)) = 1 ]
+exec 4>&-
+wait
 done_testing
