@@ -44,7 +44,7 @@ PIPES := export prune
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream index chroma prog
-base   := attr slice le rd err num clock buf arena utf8 base64 crc32c f32 f64 when \
+base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc32c f32 f64 when \
 	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
@@ -55,7 +55,7 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick only oldgraph feed
+	pages rewrite reclaim purge pick only oldgraph feed staging publish
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \

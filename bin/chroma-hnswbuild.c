@@ -26,6 +26,7 @@
 #include "chroma/oldgraph.h"
 #include "chroma/params.h"
 #include "chroma/picklewrite.h"
+#include "chroma/publish.h"
 #include "index/build.h"
 #include "index/files.h"
 #include "index/intake.h"
@@ -48,6 +49,10 @@ enum {
 
 struct config {
 	const char *output, *tmpdir, *collection, *ids, *drop, *old;
+	const char *install, *backup;	/* a persist dir; where its old index
+					 * goes */
+	bool no_backup, assume_stopped;
+	uint64_t wait_s;
 	struct feed_wish wish;		/* the options */
 	bool matrix;
 	enum matrix_form form;
@@ -69,15 +74,22 @@ struct job {
 	uint32_t *number;		/* of the id of each vector */
 	uint64_t *label;
 	struct build_result b;
-	struct dirnew dir;
+	struct dirnew dir;		/* of -o; of --install: */
+	struct publish publish;
+	char installed[UUID_LEN + 1];	/* the new segment's id */
 };
 
 static const char usage_text[] =
 "usage: chroma-hnswbuild [options] -o DIR [file ...]\n"
+"       chroma-hnswbuild [options] --install=DIR [file ...]\n"
 "       chroma-hnswbuild [options] -n [file ...]\n"
-"Build the index of a Chroma collection from streams of vectors.\n"
+"Build the index of a Chroma collection from streams of vectors; with --install\n"
+"put it in the place of the present one, for which Chroma must be stopped.\n"
 "\n"
 "      --M=N              links of an element\n"
+"      --assume-stopped   where it cannot be told whether somebody has DIR\n"
+"                         open: nobody has\n"
+"      --backup=PATH      the directory that the old index becomes\n"
 "  -c, --collection=NAME  of this collection: NAME, TENANT/DATABASE/NAME or a\n"
 "                         UUID\n"
 "      --drop-nonfinite=FILE\n"
@@ -90,7 +102,9 @@ static const char usage_text[] =
 "      --fvecs            the files are .fvecs\n"
 "  -h, --help             print this text\n"
 "      --ids=FILE         with --npy or --fvecs: their ids, a JSON string a line\n"
+"      --install=DIR      put the index into this Chroma directory\n"
 "      --max-memory=SIZE  refuse what takes more (500MiB, 2GiB)\n"
+"      --no-backup        remove the old index\n"
 "      --npy              the files are .npy\n"
 "      --old=INDEXDIR     take candidates from this older index\n"
 "  -o, --output=DIR       write the index to DIR, which does not exist\n"
@@ -100,10 +114,14 @@ static const char usage_text[] =
 "      --space=SPACE      l2, ip or cosine\n"
 "      --threads=N        threads to use (default: all processors)\n"
 "      --tmpdir=DIR       where the vectors go while they are read\n"
-"  -V, --version          print the version\n";
+"  -V, --version          print the version\n"
+"      --wait=SECONDS     how long others may take to let go of DIR\n"
+"                         (default 0)\n";
 
 static const struct option longopts[] = {
 	{ "M",		 required_argument,	NULL, OPT_M },
+	{ "assume-stopped", no_argument,	NULL, OPT_ASSUME_STOPPED },
+	{ "backup",	 required_argument,	NULL, OPT_BACKUP },
 	{ "collection",	 required_argument,	NULL, 'c' },
 	{ "drop-nonfinite", required_argument,	NULL, OPT_DROP_NONFINITE },
 	{ "dry-run",	 no_argument,		NULL, 'n' },
@@ -112,7 +130,9 @@ static const struct option longopts[] = {
 	{ "fvecs",	 no_argument,		NULL, OPT_FVECS },
 	{ "help",	 no_argument,		NULL, 'h' },
 	{ "ids",	 required_argument,	NULL, OPT_IDS },
+	{ "install",	 required_argument,	NULL, OPT_INSTALL },
 	{ "max-memory",	 required_argument,	NULL, OPT_MAX_MEMORY },
+	{ "no-backup",	 no_argument,		NULL, OPT_NO_BACKUP },
 	{ "npy",	 no_argument,		NULL, OPT_NPY },
 	{ "old",	 required_argument,	NULL, OPT_OLD },
 	{ "output",	 required_argument,	NULL, 'o' },
@@ -123,10 +143,41 @@ static const struct option longopts[] = {
 	{ "threads",	 required_argument,	NULL, OPT_THREADS },
 	{ "tmpdir",	 required_argument,	NULL, OPT_TMPDIR },
 	{ "version",	 no_argument,		NULL, 'V' },
+	{ "wait",	 required_argument,	NULL, OPT_WAIT },
 	{ NULL, 0, NULL, 0 }
 };
 
 /* ---- reading ---- */
+
+/* What was read is of the collection that gets it. */
+static int
+fit(struct job *j, struct err *e)
+{
+	const struct publish *p = &j->publish;
+	struct intake *in = &j->feed.in;
+
+	if (p->was.dimension >= 0 && in->dim > 0 &&
+	    in->dim != p->was.dimension)
+		return err_data(e, "vectors of %" PRIu32 " numbers, but those "
+		    "of collection %s have %" PRId64, in->dim, p->name,
+		    p->was.dimension);
+	if (publish_filter(&j->publish, in, e) < 0 ||
+	    publish_seq_id(&j->publish, in->live == 0, e) < 0)
+		return -1;
+	if (in->dim == 0)
+		return err_data(e, "collection %s has no vectors yet: there is "
+		    "nothing to install", p->name);
+	if (p->ghosts)
+		prog_warn("collection %s: %" PRIu64 " ids of no record are "
+		    "left out", p->name, p->ghosts);
+	return 0;
+}
+
+static int
+begun(void *arg, const struct begin *b, struct slice col, struct err *e)
+{
+	return publish_begin(arg, b, col, e);
+}
 
 static int
 read_all(struct job *j, char *const path[], struct err *e)
@@ -137,6 +188,13 @@ read_all(struct job *j, char *const path[], struct err *e)
 	progress_start(cf->progress, cf->matrix ? "vectors" : "records", 0);
 	j->feed.only.name = cf->collection;
 	j->feed.space = cf->wish.space;
+	if (cf->install) {
+		j->feed.only.name = j->publish.id;
+		j->feed.begin = begun;
+		j->feed.begin_arg = &j->publish;
+		if (j->feed.space == SPACE_UNKNOWN)
+			j->feed.space = j->publish.params.space;
+	}
 	j->feed.matrix = cf->matrix;
 	j->feed.form = cf->form;
 	j->feed.ids = cf->ids;
@@ -149,7 +207,9 @@ read_all(struct job *j, char *const path[], struct err *e)
 		if (feed_read(&j->feed, path[i], e) < 0)
 			return -1;
 	progress_end();
-	return feed_end(&j->feed, e);
+	if (feed_end(&j->feed, e) < 0)
+		return -1;
+	return cf->install ? fit(j, e) : 0;
 }
 
 /* ---- how it is to be, and what that takes ---- */
@@ -174,7 +234,14 @@ settle(struct job *j, struct err *e)
 	    ef[] = { 1, EF_MAX };
 	const struct feed_wish *o = &j->cf->wish, *s = &j->feed.said;
 	struct feed_wish *w = &j->wish;
+	const struct params *p = &j->publish.params;
+	struct feed_wish now = { p->space, (uint64_t)p->value[PARAM_M],
+	    (uint64_t)p->value[PARAM_EF_CONSTRUCTION],
+	    (uint64_t)p->value[PARAM_EF_SEARCH] };
 
+	/* what is not asked for stays */
+	if (j->cf->install)
+		s = &now;
 	w->space = o->space != SPACE_UNKNOWN ? o->space :
 	    s->space != SPACE_UNKNOWN ? s->space : SPACE_L2;
 	if (settle_number(&w->m, "M", (uint64_t[]){ o->m, s->m }, M_DEFAULT, m,
@@ -228,6 +295,13 @@ show(uint64_t need, uint64_t have)
 	return s;
 }
 
+/* The directory that the files go to. */
+static const struct dirnew *
+new_dir(const struct job *j)
+{
+	return j->cf->install ? &j->publish.staging.dir : &j->dir;
+}
+
 static int
 check_room(const struct job *j, struct err *e)
 {
@@ -240,11 +314,12 @@ check_room(const struct job *j, struct err *e)
 	if (j->cf->dry_run)
 		return 0;
 	need = space_needed(j);
-	if (dirnew_room(&j->dir, &have, e) < 0)
+	if (dirnew_room(new_dir(j), &have, e) < 0)
 		return -1;
 	s = show(need, have);
 	return need <= have ? 0 : err_fail(e, "%s: %s of space are needed, "
-	    "there are %s", err_tail(j->cf->output), s.need, s.have);
+	    "there are %s", err_tail(j->cf->install ? j->cf->install :
+	    j->cf->output), s.need, s.have);
 }
 
 /* ---- building ---- */
@@ -352,11 +427,18 @@ item(void *arg, uint32_t i, struct picklewrite_item *x, struct err *e)
 	return intake_text(&j->feed.in, j->number[i], &x->id, e);
 }
 
+/* The row up to which the index has everything; 0: none is known. */
+static int64_t
+last_row(const struct job *j)
+{
+	return j->cf->install ? (int64_t)j->publish.seq_id : j->feed.last;
+}
+
 static int
 write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 {
-	struct picklewrite p = { (int64_t)j->v.dim, j->v.n, j->feed.last, j->v.n,
-	    item, j };
+	struct picklewrite p = { (int64_t)j->v.dim, j->v.n, last_row(j),
+	    j->v.n, item, j };
 	const char *name = index_file_name[INDEX_PICKLE];
 	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0666), r;
@@ -373,6 +455,43 @@ write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 	return r;
 }
 
+/* The parameters that were asked for, everywhere where Chroma has them. */
+static struct paramset
+changes(const struct job *j)
+{
+	const struct feed_wish *o = &j->cf->wish;
+	struct paramset c = { .to = j->publish.params };
+
+	c.set[PARAM_SPACE] = o->space != SPACE_UNKNOWN;
+	c.set[PARAM_M] = o->m > 0;
+	c.set[PARAM_EF_CONSTRUCTION] = o->ef_construction > 0;
+	c.set[PARAM_EF_SEARCH] = o->ef_search > 0;
+	c.to.space = j->wish.space;
+	c.to.value[PARAM_M] = (int64_t)j->wish.m;
+	c.to.value[PARAM_EF_CONSTRUCTION] = (int64_t)j->wish.ef_construction;
+	c.to.value[PARAM_EF_SEARCH] = (int64_t)j->wish.ef_search;
+	return c;
+}
+
+/* The files are in the staging directory: in the place of the old ones. */
+static int
+install(struct job *j, struct err *e)
+{
+	struct publish *p = &j->publish;
+	const struct paramset c = changes(j);
+	const char *backup = j->cf->backup;
+
+	memcpy(j->installed, p->staging.id, sizeof(j->installed));
+	if (staging_finish(&p->staging, p->was.segment, e) < 0 ||
+	    publish_commit(p, j->wish.space, &c, e) < 0)
+		return -1;
+	if (staging_retire(p->dir, p->was.segment, backup, e) == 0)
+		return 0;
+	err_in(e, p->was.segment);
+	return err_in(e, "the new index is in place, but the old one is still "
+	    "in the directory");
+}
+
 static int
 write_out(struct job *j, struct files *f, struct err *e)
 {
@@ -381,13 +500,16 @@ write_out(struct job *j, struct files *f, struct err *e)
 	 * embeddings_queue.py: 0 is taken for "from the next row on"); without
 	 * it each applies all, as with the index that it makes first itself.
 	 */
-	const bool pickle = j->v.n > 0 || j->feed.last > 0;
+	const bool pickle = j->v.n > 0 || last_row(j) > 0;
+	const struct dirnew *dir = new_dir(j);
 
 	*f = (struct files){ .b = &j->b, .v = &j->v, .label = j->label,
 	    .ef_construction = j->wish.ef_construction };
-	if (files_write(f, j->dir.fd, e) < 0 ||
-	    (pickle && write_pickle(j, j->dir.fd, &f->bytes, e) < 0))
-		return err_in(e, err_tail(j->cf->output));
+	if (files_write(f, dir->fd, e) < 0 ||
+	    (pickle && write_pickle(j, dir->fd, &f->bytes, e) < 0))
+		return err_in(e, err_tail(dir->path));
+	if (j->cf->install)
+		return install(j, e);
 	/* who sees the index can see what is not in it */
 	if (j->cf->drop && file_new_commit(&j->drop, e) < 0)
 		return -1;
@@ -424,6 +546,37 @@ report_result(const struct job *j, const struct files *f, struct jsonw *w)
 	json_int(w, "bytes", (int64_t)f->bytes);
 }
 
+static void
+report_mark(struct jsonw *w, const char *key, uint64_t seq_id)
+{
+	if (seq_id > 0)
+		json_int(w, key, (int64_t)seq_id);
+	else
+		json_null(w, key);
+}
+
+static void
+report_install(const struct job *j, bool done, struct jsonw *w)
+{
+	const struct publish *p = &j->publish;
+
+	json_cstr(w, "dir", p->dir);
+	json_cstr(w, "collection", p->name);
+	json_cstr(w, "collection_id", p->id);
+	json_open(w, "vector_segment", '{');
+	json_cstr(w, "before", p->was.segment);
+	if (done)
+		json_cstr(w, "after", j->installed);
+	json_close(w, '}');
+	json_open(w, "vector_seq_id", '{');
+	report_mark(w, "before", p->was.vector.source == WATERMARK_NONE ? 0 :
+	    p->was.vector.seq_id);
+	report_mark(w, "after", p->seq_id);
+	json_close(w, '}');
+	if (j->cf->backup)
+		json_cstr(w, "backup", j->cf->backup);
+}
+
 /* f NULL: nothing was built. */
 static int
 report(const struct job *j, const struct files *f, struct receipt *receipt,
@@ -435,6 +588,8 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 		json_bool(w, "dry_run", true);
 	if (j->cf->output)
 		json_cstr(w, "output", j->cf->output);
+	if (j->cf->install)
+		report_install(j, f != NULL, w);
 	json_cstr(w, "space", space_name(j->wish.space));
 	json_int(w, "M", (int64_t)j->wish.m);
 	json_int(w, "ef_construction", (int64_t)j->wish.ef_construction);
@@ -472,6 +627,33 @@ check_files(const struct config *cf, struct err *e)
 }
 
 static int
+begin_output(struct job *j, struct err *e)
+{
+	const struct config *cf = j->cf;
+
+	return cf->dry_run ? cf->output ? dirnew_check(cf->output, e) : 0 :
+	    dirnew_begin(&j->dir, cf->output, e);
+}
+
+static int
+begin_install(struct job *j, struct err *e)
+{
+	const struct config *cf = j->cf;
+	const struct publish_options o = { .collection = cf->collection,
+	    .read_ms = (int)(cf->wait_s > OPT_WAIT_DEFAULT ? cf->wait_s :
+	    OPT_WAIT_DEFAULT) * 1000, .wait_ms = (int)cf->wait_s * 1000,
+	    .assume_stopped = cf->assume_stopped, .tmpdir = cf->tmpdir };
+
+	if (publish_look(&j->publish, cf->install, &o, e) < 0)
+		return -1;
+	if (cf->backup && staging_check_backup(j->publish.dir, cf->backup,
+	    e) < 0)
+		return -1;
+	return cf->dry_run ? 0 : staging_begin(&j->publish.staging,
+	    j->publish.dir, e);
+}
+
+static int
 run(struct job *j, char *const path[], struct err *e)
 {
 	const struct config *cf = j->cf;
@@ -481,8 +663,7 @@ run(struct job *j, char *const path[], struct err *e)
 	receipt_start(&receipt);
 	if (check_files(cf, e) < 0)
 		return -1;
-	if (cf->dry_run ? cf->output && dirnew_check(cf->output, e) < 0 :
-	    dirnew_begin(&j->dir, cf->output, e) < 0)
+	if ((cf->install ? begin_install(j, e) : begin_output(j, e)) < 0)
 		return -1;
 	if (cf->drop && !cf->dry_run && file_new_begin(&j->drop, cf->drop,
 	    false, e) < 0)
@@ -515,19 +696,39 @@ is_stdin(const char *path)
 }
 
 static void
+check_install(const struct config *cf)
+{
+	if (cf->output)
+		opt_conflict("--output", "--install");
+	if (cf->drop)
+		opt_conflict("--drop-nonfinite", "--install");
+	if (cf->backup && cf->no_backup)
+		opt_conflict("--backup", "--no-backup");
+	if (!cf->backup && !cf->no_backup && !cf->dry_run)
+		prog_usage("--install: --backup=PATH keeps the old index, "
+		    "--no-backup removes it; which?");
+}
+
+static void
 check(const struct config *cf, char *const path[])
 {
 	const char *form = cf->form == MATRIX_NPY ? "--npy" : "--fvecs";
 	int i, in = 0;
 
-	if (!cf->output && !cf->dry_run)
-		prog_usage("-o DIR: where is the index to go?");
+	if (cf->install)
+		check_install(cf);
+	else if (!cf->output && !cf->dry_run)
+		prog_usage("-o DIR, or --install=DIR: where is the index to "
+		    "go?");
+	else if (cf->backup || cf->no_backup)
+		prog_usage("%s: only with --install", cf->backup ?
+		    "--backup" : "--no-backup");
 	if (cf->ids && !cf->matrix)
 		prog_usage("--ids: only with --npy or --fvecs; records have "
 		    "their ids");
 	if (cf->matrix && !cf->ids)
 		prog_usage("%s: whose vectors are these? --ids=FILE", form);
-	if (cf->matrix && cf->collection)
+	if (cf->matrix && cf->collection && !cf->install)
 		opt_conflict(form, "--collection");
 	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		in += is_stdin(path[i]);
@@ -579,10 +780,14 @@ take_option(struct config *cf, int ch, char *const argv[])
 	case 'n': cf->dry_run = true; break;
 	case 'o': cf->output = optarg; break;
 	case 'q': cf->progress = PROGRESS_OFF; prog_quiet(); break;
+	case OPT_ASSUME_STOPPED: cf->assume_stopped = true; break;
+	case OPT_BACKUP: cf->backup = optarg; break;
 	case OPT_DROP_NONFINITE: cf->drop = optarg; break;
 	case OPT_FVECS: take_matrix(cf, MATRIX_FVECS); break;
 	case OPT_IDS: cf->ids = optarg; break;
 	case OPT_NPY: take_matrix(cf, MATRIX_NPY); break;
+	case OPT_INSTALL: cf->install = optarg; break;
+	case OPT_NO_BACKUP: cf->no_backup = true; break;
 	case OPT_OLD: cf->old = optarg; break;
 	case OPT_PROGRESS: cf->progress = PROGRESS_FORCED; break;
 	case OPT_SPACE:
@@ -592,6 +797,9 @@ take_option(struct config *cf, int ch, char *const argv[])
 			    optarg);
 		break;
 	case OPT_TMPDIR: cf->tmpdir = optarg; break;
+	case OPT_WAIT:
+		cf->wait_s = opt_u64("--wait", optarg, 0, OPT_WAIT_MAX);
+		break;
 	default:
 		if (!take_number_option(cf, ch))
 			opt_bad(ch, argv);
@@ -604,6 +812,7 @@ main(int argc, char *argv[])
 	struct config cf = { .wish.space = SPACE_UNKNOWN,
 	    .max_memory = UINT64_MAX, .threads = workers_cpus(), .seed = 42 };
 	struct job j = { .cf = &cf,
+	    .publish.staging = { .parent = -1 },
 	    .dir = { .fd = -1, .parent = -1 },
 	    .drop = { .fd = -1, .dirfd = -1 } };
 	struct err e = { 0 };
@@ -621,7 +830,9 @@ main(int argc, char *argv[])
 	if (run(&j, argv + optind, &e) < 0) {
 		file_new_abort(&j.drop);
 		dirnew_abort(&j.dir);
+		publish_end(&j.publish);
 		prog_fail(&e);
 	}
+	publish_end(&j.publish);
 	return j.feed.dropped ? STATUS_NO : STATUS_OK;
 }

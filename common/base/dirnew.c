@@ -53,30 +53,38 @@ remove_all(int parent, const char *name, int fd)
 	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* Whether text is ".NAME.chromautils-" and digits. */
-static bool
-is_tmp(const char *text, const char *name)
+/* The NAME in ".NAME.chromautils-" and digits; absent if text is none. */
+static struct slice
+name_in(const char *text)
 {
-	size_t n = strlen(name), mark = strlen(FILE_TMP_MARK), digits;
+	const char *mark = NULL, *p;
+	size_t digits;
 
-	if (text[0] != '.' || strncmp(text + 1, name, n) != 0 ||
-	    strncmp(text + 1 + n, FILE_TMP_MARK, mark) != 0)
-		return false;
-	text += 1 + n + mark;
-	digits = strspn(text, "0123456789");
-	return digits > 0 && text[digits] == '\0';
+	for (p = strstr(text, FILE_TMP_MARK); p; p = strstr(p + 1,
+	    FILE_TMP_MARK))
+		mark = p;
+	if (text[0] != '.' || !mark || mark <= text + 1)
+		return (struct slice){ NULL, 0 };
+	p = mark + strlen(FILE_TMP_MARK);
+	digits = strspn(p, "0123456789");
+	return digits > 0 && p[digits] == '\0' ?
+	    slice_of(text + 1, (size_t)(mark - text - 1)) :
+	    (struct slice){ NULL, 0 };
 }
 
-/* What dead runs left: a living one holds a lock. */
+/* What dead runs left for name, or where mine() says so: a living one holds a
+ * lock. */
 static void
-sweep(int parent, const char *name)
+sweep(int parent, const char *name, bool (*mine)(struct slice name))
 {
 	DIR *dir = list(parent);
 	struct dirent *d;
 	int fd;
 
 	while (dir && (d = readdir(dir))) {
-		if (!is_tmp(d->d_name, name))
+		struct slice of = name_in(d->d_name);
+
+		if (!of.p || !(name ? slice_is(of, name) : mine(of)))
 			continue;
 		fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY |
 		    O_NOFOLLOW | O_CLOEXEC);
@@ -88,6 +96,12 @@ sweep(int parent, const char *name)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+void
+dirnew_sweep(int parent, bool (*mine)(struct slice name))
+{
+	sweep(parent, NULL, mine);
 }
 
 static int
@@ -172,7 +186,7 @@ dirnew_begin(struct dirnew *d, const char *path, struct err *e)
 	    AT_SYMLINK_NOFOLLOW) == 0) {
 		exists(d, e);
 	} else {
-		sweep(d->parent, d->name);
+		sweep(d->parent, d->name, NULL);
 		if (make(d) == 0)
 			return 0;
 		err_system(e, "%s", err_tail(path));
@@ -249,12 +263,19 @@ publish(const struct dirnew *d)
 }
 
 int
+dirnew_sync(struct dirnew *d, struct err *e)
+{
+	return sync_files(d) < 0 || fsync(d->fd) < 0 ?
+	    err_system(e, "%s: fsync", err_tail(d->path)) : 0;
+}
+
+int
 dirnew_commit(struct dirnew *d, struct err *e)
 {
 	int r = 0;
 
-	if (sync_files(d) < 0 || fsync(d->fd) < 0) {
-		r = err_system(e, "%s: fsync", err_tail(d->path));
+	if (dirnew_sync(d, e) < 0) {
+		r = -1;
 	} else if (publish(d) < 0) {
 		r = errno == EEXIST ? exists(d, e) :
 		    err_system(e, "%s: putting it in place",

@@ -3,10 +3,12 @@
 #ifndef BASE_DIRNEW_H
 #define BASE_DIRNEW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/slice.h"
 
 /* A new directory that gets its name only when it is complete. */
 struct dirnew {
@@ -29,10 +31,18 @@ ATTR_NODISCARD int dirnew_begin(struct dirnew *d, const char *path,
  * 0, or -1 with *e set. */
 ATTR_NODISCARD int dirnew_check(const char *path, struct err *e);
 
+/* Remove what dead runs left in parent under such names, for every NAME that
+ * mine() says is ours. */
+void dirnew_sweep(int parent, bool (*mine)(struct slice name));
+
 /* *bytes: what an unprivileged user can still write where it lies.  0, or -1
  * with *e set. */
 ATTR_NODISCARD int dirnew_room(const struct dirnew *d, uint64_t *bytes,
     struct err *e);
+
+/* fsync its files and it: so dirnew_commit() has less to do.  0, or -1 with *e
+ * set. */
+ATTR_NODISCARD int dirnew_sync(struct dirnew *d, struct err *e);
 
 /* fsync its files and it, give it its name, fsync its parent.  0, or -1 with
  * *e set; then there is nothing of that name that was not there before, or

@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -418,6 +420,27 @@ file_unnamed_failed(const char *dir, const char *what, const char *why,
 {
 	return err_fail(e, "%s: %s: %s; name another place with --tmpdir=DIR",
 	    err_tail(tmp_place(dir)), what, why);
+}
+
+int
+file_copy(int from, int to)
+{
+	static const size_t chunk = (size_t)1 << 20;
+	char *buf;
+	ssize_t n;
+
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	buf = malloc(chunk);
+	if (!buf)
+		return -1;
+	while ((n = file_read(from, buf, chunk)) > 0)
+		if (file_write(to, buf, (size_t)n) < 0) {
+			n = -1;
+			break;
+		}
+	free(buf);
+	return n < 0 ? -1 : 0;
 }
 
 int

@@ -23,6 +23,10 @@ ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
 /* write(2) until all of it is written.  0, or -1 with errno. */
 ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
 
+/* All of from to to, an empty file: shared where the file system can, else
+ * copied.  0, or -1 with errno. */
+ATTR_NODISCARD int file_copy(int from, int to);
+
 /* A file without a name in dir (NULL: $TMPDIR, or /tmp), open for reading and
  * writing, gone with its descriptor.  what: what it is for, for the message
  * ("a file for ...").  The descriptor, or -1 with *e set (STATUS_SYSTEM, the

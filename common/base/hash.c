@@ -2,9 +2,9 @@
 /* hash.c - 128-bit fingerprints of bytes, keyed. */
 #include "base/hash.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "base/entropy.h"
 
 #define BLOCK (HASH_BLOCK_WORDS * sizeof(uint64_t))
 
@@ -18,18 +18,7 @@ struct pair {
 int
 hash_key_init(struct hash_key *key, struct err *e)
 {
-	char *to = (char *)key->k;
-	size_t have = 0;
-	ssize_t got;
-
-	while (have < sizeof(key->k)) {
-		got = getrandom(to + have, sizeof(key->k) - have, 0);
-		if (got < 0 && errno != EINTR)
-			return err_system(e, "getrandom");
-		if (got > 0)
-			have += (size_t)got;
-	}
-	return 0;
+	return entropy(key->k, sizeof(key->k), e);
 }
 
 static inline uint64_t

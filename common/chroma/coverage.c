@@ -19,6 +19,8 @@ enum {
 	ODD = 16,		/* the row is no operation that we know */
 	NO_VECTOR = 32,		/* what it has instead is none that any Chroma
 				 * can take */
+	PRESENT = 64,		/* the index that is replaced has the id ... */
+	SAME = 128,		/* ... with the vector of the new one */
 };
 
 struct fact {
@@ -56,6 +58,8 @@ coverage_reason_text(enum coverage_reason r)
 		[COVERAGE_NOT_APPLIED] = "the log has a change that was not "
 		    "applied to the records",
 		[COVERAGE_ROW] = "a row that is not understood",
+		[COVERAGE_CHANGED] = "another vector than the present index "
+		    "has, and no row of the log says so",
 	};
 
 	return text[r];
@@ -111,6 +115,8 @@ close_indexes(struct coverage *cv)
 	for (i = 0; cv->of && i < cv->catalog->n; i++) {
 		if (cv->of[i].open)
 			elements_close(&cv->of[i].elements);
+		if (cv->of[i].open && cv->of[i].replaces)
+			elements_close(&cv->of[i].present);
 		cv->of[i].open = false;
 	}
 }
@@ -127,22 +133,6 @@ coverage_end(struct coverage *cv)
 
 /* ---- the facts ---- */
 
-/* embeddings.seq_id: INTEGER from 1.0.0 on, before that big-endian bytes. */
-static int64_t
-record_seq_id(const struct db_value *v)
-{
-	uint64_t n = 0;
-	size_t i;
-
-	if (v->type == DB_INTEGER)
-		return v->i;
-	if (v->type != DB_BLOB || v->bytes.len < 8)
-		return -1;
-	for (i = v->bytes.len - 8; i < v->bytes.len; i++)
-		n = n << 8 | (unsigned char)v->bytes.p[i];
-	return n > INT64_MAX ? -1 : (int64_t)n;
-}
-
 static int64_t
 time_of(const struct db_value *v)
 {
@@ -152,6 +142,33 @@ time_of(const struct db_value *v)
 	    when_parse(v->bytes.p, v->bytes.len, &ms) == 0 ? ms : INT64_MIN;
 }
 
+/* What the indexes have of an id that is live. */
+static int
+what_is_held(const struct coverage_collection *cc, struct slice id,
+    uint8_t *room)
+{
+	uint32_t internal, present;
+	bool has = elements_find(&cc->elements, id, &internal);
+	int flags = has ? INDEXED : 0;
+
+	if (!cc->replaces || !elements_find(&cc->present, id, &present))
+		return flags;
+	flags |= PRESENT;
+	if (has && elements_holds(&cc->elements, internal,
+	    elements_vector(&cc->present, present, room),
+	    cc->present.dir.header.dim))
+		flags |= SAME;
+	return flags;
+}
+
+/* Room for a vector of the index that is replaced. */
+static uint8_t *
+room_for(const struct coverage_collection *cc)
+{
+	return malloc(cc->replaces ? (size_t)cc->present.dir.header.dim * 4 +
+	    1 : 1);
+}
+
 /* The collection's records.  (embeddings has no index that begins with the
  * segment but the one on (segment_id, embedding_id), so this is a range of
  * that one.) */
@@ -159,34 +176,39 @@ static int
 take_records(struct coverage *cv, const struct coverage_collection *cc,
     struct err *e)
 {
+	uint8_t *room = room_for(cc);
 	struct db_stmt st;
 	int got;
 
+	if (!room)
+		return err_nomem(e);
 	if (db_prepare(cv->db, &st, "SELECT id, embedding_id, seq_id, "
-	    "created_at FROM embeddings WHERE segment_id = ?1", e) < 0)
+	    "created_at FROM embeddings WHERE segment_id = ?1", e) < 0) {
+		free(room);
 		return -1;
+	}
 	db_bind_text(&st, 1, slice_str(cc->col->metadata_segment));
 	while ((got = db_step(&st, e)) > 0) {
 		struct slice id = db_col(&st, 1).bytes;
 		struct db_value seq_id = db_col(&st, 2), at = db_col(&st, 3);
-		uint32_t internal;
 		struct fact f = {
 			.col = (uint32_t)(cc - cv->of),
 			.what = RECORD,
 			.id = hash_bytes(&cv->key, id.p, id.len),
-			.seq_id = record_seq_id(&seq_id),
+			.seq_id = era_seq_id(&seq_id),
 			.at = time_of(&at),
 			.rowid = db_col_i64(&st, 0),
 		};
 
-		if (id.p && elements_find(&cc->elements, id, &internal))
-			f.flags |= INDEXED;
+		if (id.p)
+			f.flags |= (uint8_t)what_is_held(cc, id, room);
 		if (spill_add(&cv->facts, &f, e) < 0) {
 			got = -1;
 			break;
 		}
 	}
 	db_finish(&st);
+	free(room);
 	return got;
 }
 
@@ -202,6 +224,27 @@ coverage_use(struct coverage *cv, const struct collection *col, int dirfd,
 	    col->params.space, false, e) < 0)
 		return -1;
 	cc->used = cc->open = true;
+	cc->found = cc->elements.found;
+	return take_records(cv, cc, e);
+}
+
+int
+coverage_use_new(struct coverage *cv, const struct collection *col, int dirfd,
+    const char *segment, enum space space, struct err *e)
+{
+	struct coverage_collection *cc =
+	    &cv->of[col - cv->catalog->collection];
+
+	cc->col = col;
+	if (elements_open(&cc->elements, dirfd, segment, col->dimension,
+	    space, true, e) < 0)
+		return -1;
+	if (elements_open(&cc->present, dirfd, col->vector_segment,
+	    col->dimension, col->params.space, false, e) < 0) {
+		elements_close(&cc->elements);
+		return -1;
+	}
+	cc->used = cc->open = cc->replaces = true;
 	cc->found = cc->elements.found;
 	return take_records(cv, cc, e);
 }
@@ -281,7 +324,7 @@ enum existence { UNKNOWN, LIVE, ABSENT };
 /* One id on its way through the log. */
 struct life {
 	struct fact first;	/* whose id it is */
-	bool any, record, indexed;
+	bool any, record, indexed, changed_vector;
 	int64_t record_seq_id, record_at;
 	int64_t changed;	/* by this row, the last up to M; 0: none */
 	bool settled;		/* compared with the record, at M */
@@ -423,6 +466,8 @@ take_fact(struct coverage *cv, struct life *l, const struct fact *f,
 			l->record = true;
 			l->record_seq_id = f->seq_id;
 			l->record_at = f->at;
+			l->changed_vector = f->flags & PRESENT &&
+			    !(f->flags & SAME);
 		}
 	}
 	l->indexed = f->flags & INDEXED;
@@ -455,6 +500,8 @@ finish(struct coverage *cv, struct life *l, struct err *e)
 	if (l->exists == LIVE && l->has_vector && l->vector.flags & GOES &&
 	    !(l->vector.flags & HELD))
 		fail(l, COVERAGE_OTHER_VECTOR, f);
+	if (l->exists == LIVE && !l->has_vector && l->changed_vector)
+		fail(l, COVERAGE_CHANGED, f);
 	if (l->reason == COVERAGE_NONE)
 		return 0;
 	cv->of[f->col].failed[l->reason]++;

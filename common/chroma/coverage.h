@@ -47,6 +47,8 @@ enum coverage_reason {
 				 * than the log says: a row was never applied,
 				 * as its number had been given out before */
 	COVERAGE_ROW,		/* a row of it that goes is not understood */
+	COVERAGE_CHANGED,	/* live, and the new index has another vector
+				 * than the present one, which no row says */
 	COVERAGE_REASONS,
 };
 
@@ -57,6 +59,8 @@ struct coverage_collection {
 	const struct collection *col;
 	bool used, open;	/* coverage_use() was called; its index is open */
 	struct elements elements;	/* until coverage_judge() */
+	bool replaces;			/* coverage_use_new(): ... */
+	struct elements present;	/* ... this one, likewise */
 	struct elements_findings found;	/* about them */
 	uint64_t failed[COVERAGE_REASONS];	/* ids, after coverage_judge() */
 };
@@ -80,8 +84,17 @@ ATTR_NODISCARD int coverage_use(struct coverage *cv,
     const struct collection *col, int dirfd, const char *segment,
     struct err *e);
 
+/* The same for a new index, in the directory called segment and of that space,
+ * which is to take the place of the collection's present one: what that holds
+ * for a live id must be in the new one, unless the log says otherwise; of a
+ * damaged one what can be read. */
+ATTR_NODISCARD int coverage_use_new(struct coverage *cv,
+    const struct collection *col, int dirfd, const char *segment,
+    enum space space, struct err *e);
+
 /* A row of the retained log; each of them, oldest first (those of collections
- * not in use are passed over).  goes: it is to be removed. */
+ * not in use are passed over).  goes: it is to be removed, or for a new index:
+ * Chroma will not apply it again. */
 ATTR_NODISCARD int coverage_row(struct coverage *cv,
     const struct wal_row *row, bool goes, struct err *e);
 

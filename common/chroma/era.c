@@ -154,3 +154,18 @@ era_read(struct era *era, struct db *db, struct err *e)
 		return -1;
 	return 0;
 }
+
+int64_t
+era_seq_id(const struct db_value *v)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	if (v->type == DB_INTEGER)
+		return v->i;
+	if (v->type != DB_BLOB || v->bytes.len < 8)
+		return -1;
+	for (i = v->bytes.len - 8; i < v->bytes.len; i++)
+		n = n << 8 | (unsigned char)v->bytes.p[i];
+	return n > INT64_MAX ? -1 : (int64_t)n;
+}

@@ -44,6 +44,10 @@ struct era {
  */
 ATTR_NODISCARD int era_read(struct era *era, struct db *db, struct err *e);
 
+/* embeddings.seq_id: INTEGER from 1.0.0 on, before that 8 bytes, big-endian;
+ * -1 for what is neither. */
+int64_t era_seq_id(const struct db_value *v);
+
 /* The progress of the vector segment is in the pickle, not in a row of
  * max_seq_id (Chroma up to 0.5.5). */
 static inline bool

@@ -111,6 +111,8 @@ take_begin(struct feed *f, struct slice text, struct err *e)
 		    "it");
 	if (only_begin(&f->only, &b, &col, e) < 0)
 		return -1;
+	if (f->begin && f->begin(f->begin_arg, &b, col, e) < 0)
+		return -1;
 	if (!col.p && b.source.p) {
 		if (json_members(b.source, key, val, 1, e) < 0)
 			return -1;

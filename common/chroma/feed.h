@@ -18,6 +18,7 @@
 #include "index/intake.h"
 #include "stream/in.h"
 #include "stream/matrix.h"
+#include "stream/stream.h"
 
 /* How an index is to be; 0, SPACE_UNKNOWN: not said. */
 struct feed_wish {
@@ -46,6 +47,11 @@ struct feed {
 					 * an error */
 	int drop_fd;			/* -1: they are only counted */
 	void (*progress)(uint64_t records);
+	/* NULL, or told of each begin record and of what it says of the
+	 * collection (see only_begin()); 0, or -1 with *e set */
+	int (*begin)(void *arg, const struct begin *b, struct slice col,
+	    struct err *e);
+	void *begin_arg;
 	/* what came of it */
 	struct intake in;
 	struct feed_wish said;		/* by the first that said it */

@@ -5,12 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,27 +218,6 @@ look_at_sides(const struct persist *pd, struct err *e)
 
 /* ---- a private copy ---- */
 
-static int
-copy_bytes(int from, int to)
-{
-	static const size_t chunk = (size_t)1 << 20;
-	char *buf;
-	ssize_t n;
-
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	buf = malloc(chunk);
-	if (!buf)
-		return -1;
-	while ((n = file_read(from, buf, chunk)) > 0)
-		if (file_write(to, buf, (size_t)n) < 0) {
-			n = -1;
-			break;
-		}
-	free(buf);
-	return n < 0 ? -1 : 0;
-}
-
 /* pd->file + suffix to copy + suffix; a missing side file is no error. */
 static int
 copy_one(const struct persist *pd, const char *copy, const char *suffix,
@@ -262,7 +239,7 @@ copy_one(const struct persist *pd, const char *copy, const char *suffix,
 	}
 	to = from < 0 ? -1 : open(dst,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (to < 0 || copy_bytes(from, to) < 0)
+	if (to < 0 || file_copy(from, to) < 0)
 		err_system(e, "copying %s to %s", err_tail(src), err_tail(dst));
 	else
 		r = 0;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/uuid.h"
 #include "chroma/notes.h"
 #include "chroma/walrows.h"
 
@@ -242,18 +243,6 @@ read_pages(struct survey *s, struct db *db, struct err *e)
 
 /* ---- files ---- */
 
-static bool
-uuid_like(const char *name)
-{
-	size_t i;
-
-	for (i = 0; name[i]; i++)
-		if (i == 8 || i == 13 || i == 18 || i == 23 ? name[i] != '-' :
-		    !strchr("0123456789abcdefABCDEF", name[i]))
-			return false;
-	return i == 36;
-}
-
 /* Sizes of the regular files in a directory (one level); fd is consumed. */
 static void
 sum_files(int fd, uint64_t *bytes, uint64_t *allocated)
@@ -320,7 +309,7 @@ look_at_files(struct survey *s, struct persist *pd, struct err *e)
 		    &allocated);
 		s->bytes += bytes;
 		s->allocated += allocated;
-		if (!uuid_like(d->d_name) || catalog_of_segment(s->catalog,
+		if (!uuid_is(slice_str(d->d_name)) || catalog_of_segment(s->catalog,
 		    slice_str(d->d_name)))
 			continue;
 		o.name = arena_copy(&s->arena, d->d_name, strlen(d->d_name));

@@ -135,6 +135,13 @@ intake_find(struct intake *in, struct slice id)
 	return number && in->id[number - 1].vector ? number - 1 : UINT32_MAX;
 }
 
+void
+intake_drop(struct intake *in, uint32_t number)
+{
+	in->live -= in->id[number].vector != 0;
+	in->id[number].vector = 0;
+}
+
 /* ---- vectors ---- */
 
 /* Of a vector in the file; its length comes behind it. */

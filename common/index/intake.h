@@ -85,6 +85,9 @@ ATTR_NODISCARD int intake_take(struct intake *in, const struct record *r,
 ATTR_NODISCARD int intake_finish(struct intake *in, struct vectors *v,
     uint32_t **number, struct err *e);
 
+/* Before intake_finish(): this id has no vector after all. */
+void intake_drop(struct intake *in, uint32_t number);
+
 /* The number of an id, or UINT32_MAX: it has no vector. */
 uint32_t intake_find(struct intake *in, struct slice id);
 
