@@ -49,13 +49,13 @@ base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc3
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
 stream := zio in out json record fold whereset whereparse where frame stream \
-	latest redact matrix
+	latest redact matrix jsonedit
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick only oldgraph feed staging publish
+	pages rewrite reclaim purge pick only oldgraph feed paramset staging publish
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
@@ -66,7 +66,8 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_textset t_utf8 t_wal t_when t_where
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_large t_leaf \
-	t_measure t_near t_prune t_search t_upper t_vectors
+	t_measure t_near t_prune t_search t_upper t_vectors \
+	t_jsonedit t_paramset
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
@@ -270,7 +271,7 @@ lint-symbols: $(lib)
 	    if ($$3 ~ /^__odr_asan/) next; \
 	    if (index($$3, m "_") != 1 && $$3 != m && \
 	        !(m == "record" && $$3 ~ /^operation_/) && \
-	        !(m == "params" && $$3 ~ /^(space|param)_name|^param_source_name/) && \
+	        !(m == "params" && $$3 ~ /^(space|param)_name|^param_(source_name|row_key|json_key)/) && \
 	        !(m == "catalog" && $$3 ~ /^collection_/)) \
 	        { print "bad global: " m ".o " $$3; bad = 1 } } \
 	    END { exit bad }'

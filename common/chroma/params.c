@@ -12,15 +12,13 @@ const char *const param_name[PARAMS] = {
 	"resize_factor", "batch_size", "sync_threshold",
 };
 
-/* The same in segment_metadata and collection_metadata ... */
-static const char *const row_key[PARAMS] = {
+const char *const param_row_key[PARAMS] = {
 	"hnsw:space", "hnsw:M", "hnsw:construction_ef", "hnsw:search_ef",
 	"hnsw:num_threads", "hnsw:resize_factor", "hnsw:batch_size",
 	"hnsw:sync_threshold",
 };
 
-/* ... and in the JSON of Chroma 1.x. */
-static const char *const json_key[PARAMS] = {
+const char *const param_json_key[PARAMS] = {
 	"space", "max_neighbors", "ef_construction", "ef_search",
 	"num_threads", "resize_factor", "batch_size", "sync_threshold",
 };
@@ -82,7 +80,7 @@ params_from_row(struct params *p, struct slice key, struct slice text,
 	int i;
 
 	for (i = 0; i < PARAMS; i++)
-		if (slice_is(key, row_key[i]))
+		if (slice_is(key, param_row_key[i]))
 			set(p, (enum param)i, text, number,
 			    FROM_SEGMENT_METADATA);
 }
@@ -123,7 +121,7 @@ from_object(struct params *p, struct slice obj, struct slice space,
 		set(p, PARAM_SPACE, slice_of(space.p + 1, space.len - 2), 0,
 		    from);
 	for (i = 1; i < PARAMS; i++) {
-		struct slice v = member(obj, json_key[i]);
+		struct slice v = member(obj, param_json_key[i]);
 
 		if (v.p && *v.p >= '0' && *v.p <= '9')
 			set(p, (enum param)i, v, number_of(v), from);

@@ -25,6 +25,10 @@ enum param {
 	PARAM_SYNC_THRESHOLD, PARAMS,
 };
 extern const char *const param_name[PARAMS];	/* "space", "M", ... */
+/* The same in segment_metadata and collection_metadata ("hnsw:M"), and in the
+ * JSON of Chroma 1.x ("max_neighbors"). */
+extern const char *const param_row_key[PARAMS];
+extern const char *const param_json_key[PARAMS];
 
 enum param_source {
 	FROM_DEFAULT, FROM_SEGMENT_METADATA, FROM_CONFIG, FROM_SCHEMA,
