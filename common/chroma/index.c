@@ -149,7 +149,8 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
 	int i, missing = -1, files = 0;
 
 	*d = (struct index_dir){ .fd = -1 };
-	if (!*segment || *segment == '.' || strchr(segment, '/')) {
+	if (!*segment || strcmp(segment, ".") == 0 ||
+	    strcmp(segment, "..") == 0 || strchr(segment, '/')) {
 		err_data(&d->fault, "segment id '%.80s' names no directory",
 		    segment);
 		return 0;
