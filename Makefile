@@ -57,7 +57,7 @@ chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed paramset staging publish
 prog   := prog opt progress receipt table infojson infotext \
-	prunereport
+	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)

@@ -30,6 +30,7 @@
 #include "index/build.h"
 #include "index/files.h"
 #include "index/intake.h"
+#include "prog/installreport.h"
 #include "prog/opt.h"
 #include "prog/prog.h"
 #include "prog/progress.h"
@@ -47,11 +48,15 @@ enum {
 	EF_SEARCH_DEFAULT = 100,
 };
 
+/* When an index is installed at all. */
+enum only_if { ALWAYS, CHANGED, DELETED };
+
 struct config {
 	const char *output, *tmpdir, *collection, *ids, *drop, *old;
 	const char *install, *backup;	/* a persist dir; where its old index
 					 * goes */
-	bool no_backup, assume_stopped;
+	bool no_backup, assume_stopped, text;
+	enum only_if only_if;
 	uint64_t wait_s;
 	struct feed_wish wish;		/* the options */
 	bool matrix;
@@ -76,6 +81,9 @@ struct job {
 	struct build_result b;
 	struct dirnew dir;		/* of -o; of --install: */
 	struct publish publish;
+	struct paramset change;
+	struct publish_diff diff;
+	bool needed;
 	char installed[UUID_LEN + 1];	/* the new segment's id */
 };
 
@@ -107,11 +115,15 @@ static const char usage_text[] =
 "      --no-backup        remove the old index\n"
 "      --npy              the files are .npy\n"
 "      --old=INDEXDIR     take candidates from this older index\n"
+"      --only-if=WHAT     install nothing unless vectors, parameters or the\n"
+"                         watermark change (changed), or the old index has\n"
+"                         deleted elements, too (deleted)\n"
 "  -o, --output=DIR       write the index to DIR, which does not exist\n"
 "      --progress         show progress even where it is not a terminal\n"
 "  -q, --quiet            no receipt, no progress\n"
 "      --seed=N           another draw of levels and clusters\n"
 "      --space=SPACE      l2, ip or cosine\n"
+"      --text             with --install: the receipt as text for people\n"
 "      --threads=N        threads to use (default: all processors)\n"
 "      --tmpdir=DIR       where the vectors go while they are read\n"
 "  -V, --version          print the version\n"
@@ -135,11 +147,13 @@ static const struct option longopts[] = {
 	{ "no-backup",	 no_argument,		NULL, OPT_NO_BACKUP },
 	{ "npy",	 no_argument,		NULL, OPT_NPY },
 	{ "old",	 required_argument,	NULL, OPT_OLD },
+	{ "only-if",	 required_argument,	NULL, OPT_ONLY_IF },
 	{ "output",	 required_argument,	NULL, 'o' },
 	{ "progress",	 no_argument,		NULL, OPT_PROGRESS },
 	{ "quiet",	 no_argument,		NULL, 'q' },
 	{ "seed",	 required_argument,	NULL, OPT_SEED },
 	{ "space",	 required_argument,	NULL, OPT_SPACE },
+	{ "text",	 no_argument,		NULL, OPT_TEXT },
 	{ "threads",	 required_argument,	NULL, OPT_THREADS },
 	{ "tmpdir",	 required_argument,	NULL, OPT_TMPDIR },
 	{ "version",	 no_argument,		NULL, 'V' },
@@ -384,6 +398,45 @@ check_lengths(struct job *j, struct err *e)
 	return 0;
 }
 
+/* The parameters that were asked for, everywhere where Chroma has them. */
+static struct paramset
+changes(const struct job *j)
+{
+	const struct feed_wish *o = &j->cf->wish;
+	struct paramset c = { .to = j->publish.params };
+
+	c.set[PARAM_SPACE] = o->space != SPACE_UNKNOWN;
+	c.set[PARAM_M] = o->m > 0;
+	c.set[PARAM_EF_CONSTRUCTION] = o->ef_construction > 0;
+	c.set[PARAM_EF_SEARCH] = o->ef_search > 0;
+	c.to.space = j->wish.space;
+	c.to.value[PARAM_M] = (int64_t)j->wish.m;
+	c.to.value[PARAM_EF_CONSTRUCTION] = (int64_t)j->wish.ef_construction;
+	c.to.value[PARAM_EF_SEARCH] = (int64_t)j->wish.ef_search;
+	return c;
+}
+
+/* What there is to build from, and whether it is to be built. */
+static int
+look_at_it(struct job *j, struct err *e)
+{
+	const struct config *cf = j->cf;
+
+	j->needed = true;
+	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
+		return -1;
+	if (!cf->install)
+		return 0;
+	j->change = changes(j);
+	if (publish_compare(&j->publish, &j->feed.in, &j->v, j->number,
+	    &j->diff, e) < 0)
+		return -1;
+	j->needed = cf->only_if == ALWAYS || (cf->only_if == DELETED &&
+	    j->diff.deleted > 0) || publish_changes(&j->publish, &j->diff,
+	    &j->change);
+	return 0;
+}
+
 static int
 build_it(struct job *j, struct err *e)
 {
@@ -397,8 +450,6 @@ build_it(struct job *j, struct err *e)
 	uint32_t i;
 
 	progress_start(cf->progress, "the index", 0);
-	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
-		return -1;
 	j->label = malloc(((size_t)j->v.n + 1) * sizeof(*j->label));
 	if (!j->label)
 		return err_nomem(e);
@@ -455,35 +506,16 @@ write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
 	return r;
 }
 
-/* The parameters that were asked for, everywhere where Chroma has them. */
-static struct paramset
-changes(const struct job *j)
-{
-	const struct feed_wish *o = &j->cf->wish;
-	struct paramset c = { .to = j->publish.params };
-
-	c.set[PARAM_SPACE] = o->space != SPACE_UNKNOWN;
-	c.set[PARAM_M] = o->m > 0;
-	c.set[PARAM_EF_CONSTRUCTION] = o->ef_construction > 0;
-	c.set[PARAM_EF_SEARCH] = o->ef_search > 0;
-	c.to.space = j->wish.space;
-	c.to.value[PARAM_M] = (int64_t)j->wish.m;
-	c.to.value[PARAM_EF_CONSTRUCTION] = (int64_t)j->wish.ef_construction;
-	c.to.value[PARAM_EF_SEARCH] = (int64_t)j->wish.ef_search;
-	return c;
-}
-
 /* The files are in the staging directory: in the place of the old ones. */
 static int
 install(struct job *j, struct err *e)
 {
 	struct publish *p = &j->publish;
-	const struct paramset c = changes(j);
 	const char *backup = j->cf->backup;
 
 	memcpy(j->installed, p->staging.id, sizeof(j->installed));
 	if (staging_finish(&p->staging, p->was.segment, e) < 0 ||
-	    publish_commit(p, j->wish.space, &c, e) < 0)
+	    publish_commit(p, j->wish.space, &j->change, e) < 0)
 		return -1;
 	if (staging_retire(p->dir, p->was.segment, backup, e) == 0)
 		return 0;
@@ -546,50 +578,28 @@ report_result(const struct job *j, const struct files *f, struct jsonw *w)
 	json_int(w, "bytes", (int64_t)f->bytes);
 }
 
-static void
-report_mark(struct jsonw *w, const char *key, uint64_t seq_id)
-{
-	if (seq_id > 0)
-		json_int(w, key, (int64_t)seq_id);
-	else
-		json_null(w, key);
-}
-
-static void
-report_install(const struct job *j, bool done, struct jsonw *w)
-{
-	const struct publish *p = &j->publish;
-
-	json_cstr(w, "dir", p->dir);
-	json_cstr(w, "collection", p->name);
-	json_cstr(w, "collection_id", p->id);
-	json_open(w, "vector_segment", '{');
-	json_cstr(w, "before", p->was.segment);
-	if (done)
-		json_cstr(w, "after", j->installed);
-	json_close(w, '}');
-	json_open(w, "vector_seq_id", '{');
-	report_mark(w, "before", p->was.vector.source == WATERMARK_NONE ? 0 :
-	    p->was.vector.seq_id);
-	report_mark(w, "after", p->seq_id);
-	json_close(w, '}');
-	if (j->cf->backup)
-		json_cstr(w, "backup", j->cf->backup);
-}
-
 /* f NULL: nothing was built. */
 static int
 report(const struct job *j, const struct files *f, struct receipt *receipt,
     struct err *e)
 {
+	struct installreport ir = { .publish = &j->publish, .diff = &j->diff,
+	    .change = &j->change, .segment = f ? j->installed : NULL,
+	    .backup = j->cf->backup, .elements = j->feed.in.live,
+	    .bytes = f ? f->bytes : space_needed(j), .needed = j->needed };
 	struct jsonw *w = &receipt->w;
+	struct buf text = { 0 };
 
-	if (!f)
+	if (j->cf->text) {
+		installreport_text(&ir, &text);
+		return receipt_print_text(&text, e);
+	}
+	if (j->cf->dry_run)
 		json_bool(w, "dry_run", true);
 	if (j->cf->output)
 		json_cstr(w, "output", j->cf->output);
 	if (j->cf->install)
-		report_install(j, f != NULL, w);
+		installreport_receipt(&ir, w);
 	json_cstr(w, "space", space_name(j->wish.space));
 	json_int(w, "M", (int64_t)j->wish.m);
 	json_int(w, "ef_construction", (int64_t)j->wish.ef_construction);
@@ -659,6 +669,7 @@ run(struct job *j, char *const path[], struct err *e)
 	const struct config *cf = j->cf;
 	struct receipt receipt;
 	struct files f;
+	bool built;
 
 	receipt_start(&receipt);
 	if (check_files(cf, e) < 0)
@@ -669,13 +680,17 @@ run(struct job *j, char *const path[], struct err *e)
 	    false, e) < 0)
 		return -1;
 	if (read_all(j, path, e) < 0 || settle(j, e) < 0 ||
-	    check_room(j, e) < 0)
+	    look_at_it(j, e) < 0 || (j->needed && check_room(j, e) < 0))
 		return -1;
-	if (!cf->dry_run && (build_it(j, e) < 0 || write_out(j, &f, e) < 0))
+	built = j->needed && !cf->dry_run;
+	if (built && (build_it(j, e) < 0 || write_out(j, &f, e) < 0))
 		return -1;
 	if (cf->progress == PROGRESS_OFF)
 		return 0;
-	return report(j, cf->dry_run ? NULL : &f, &receipt, e);
+	if (report(j, built ? &f : NULL, &receipt, e) < 0)
+		return built && cf->install ? err_in(e, "the new index is in "
+		    "place, but not all of the receipt was written") : -1;
+	return 0;
 }
 
 /* ---- the command line ---- */
@@ -720,9 +735,10 @@ check(const struct config *cf, char *const path[])
 	else if (!cf->output && !cf->dry_run)
 		prog_usage("-o DIR, or --install=DIR: where is the index to "
 		    "go?");
-	else if (cf->backup || cf->no_backup)
+	else if (cf->backup || cf->no_backup || cf->only_if || cf->text)
 		prog_usage("%s: only with --install", cf->backup ?
-		    "--backup" : "--no-backup");
+		    "--backup" : cf->no_backup ? "--no-backup" : cf->only_if ?
+		    "--only-if" : "--text");
 	if (cf->ids && !cf->matrix)
 		prog_usage("--ids: only with --npy or --fvecs; records have "
 		    "their ids");
@@ -797,6 +813,14 @@ take_option(struct config *cf, int ch, char *const argv[])
 			    optarg);
 		break;
 	case OPT_TMPDIR: cf->tmpdir = optarg; break;
+	case OPT_ONLY_IF:
+		if (strcmp(optarg, "changed") != 0 &&
+		    strcmp(optarg, "deleted") != 0)
+			prog_usage("--only-if: '%s' is neither changed nor "
+			    "deleted", optarg);
+		cf->only_if = *optarg == 'c' ? CHANGED : DELETED;
+		break;
+	case OPT_TEXT: cf->text = true; break;
 	case OPT_WAIT:
 		cf->wait_s = opt_u64("--wait", optarg, 0, OPT_WAIT_MAX);
 		break;

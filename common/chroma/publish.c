@@ -2,10 +2,12 @@
 /* publish.c - a new index in the place of a collection's, all or nothing. */
 #include "chroma/publish.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chroma/coverage.h"
 #include "chroma/select.h"
@@ -143,7 +145,10 @@ look(struct publish *p, struct persist *pd, struct catalog *c, struct err *e)
 	p->id = strdup(col->id);
 	p->name = strdup(col->name);
 	p->params = col->params;
-	if (!p->dir || !p->id || !p->name)
+	if (asprintf(&p->path, "%s/%s/%s", col->tenant ? col->tenant : "?",
+	    col->database ? col->database : "?", col->name) < 0)
+		p->path = NULL;
+	if (!p->dir || !p->id || !p->name || !p->path)
 		return err_nomem(e);
 	return read_state(&p->was, &pd->db, col, e);
 }
@@ -354,6 +359,75 @@ publish_seq_id(struct publish *p, bool empty, struct err *e)
 		    "yet; give the whole log, too: chroma-walexport -c NAME "
 		    "DIR", p->name);
 	return 0;
+}
+
+/* ---- what is new ---- */
+
+static int
+compare(struct elements *el, struct intake *in, const struct vectors *v,
+    const uint32_t *number, struct publish_diff *d, struct err *e)
+{
+	uint64_t kept = 0;
+	struct slice id;
+	uint32_t i, at;
+
+	for (i = 0; i < v->n; i++) {
+		if (intake_text(in, number[i], &id, e) < 0)
+			return -1;
+		if (!elements_find(el, id, &at))
+			d->added++;
+		else if (elements_holds(el, at, vectors_given(v, i), v->dim))
+			kept++;
+		else
+			d->replaced++;
+	}
+	d->damaged = el->found.fault.status != 0;
+	d->deleted = el->found.deleted;
+	d->removed = el->has_pickle ? el->pickle.id_to_label.n - kept -
+	    d->replaced : 0;
+	for (i = 0; i < INDEX_FILES; i++)
+		d->bytes += el->dir.size[i];
+	return 0;
+}
+
+int
+publish_compare(const struct publish *p, struct intake *in,
+    const struct vectors *v, const uint32_t *number, struct publish_diff *d,
+    struct err *e)
+{
+	int fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	struct elements el;
+
+	*d = (struct publish_diff){ 0 };
+	if (fd < 0)
+		return err_system(e, "%s", err_tail(p->dir));
+	r = elements_open(&el, fd, p->was.segment, p->was.dimension,
+	    p->params.space, false, e);
+	if (r == 0) {
+		r = compare(&el, in, v, number, d, e);
+		elements_close(&el);
+	}
+	close(fd);
+	return r;
+}
+
+bool
+publish_changes(const struct publish *p, const struct publish_diff *d,
+    const struct paramset *change)
+{
+	const struct watermark *h = &p->was.vector;
+	int i;
+
+	if (d->added || d->replaced || d->removed || d->damaged ||
+	    p->seq_id != (h->source == WATERMARK_NONE ? 0 : h->seq_id))
+		return true;
+	if (change->set[PARAM_SPACE] && change->to.space != p->params.space)
+		return true;
+	for (i = PARAM_M; i < PARAMS; i++)
+		if (i != PARAM_RESIZE_FACTOR && change->set[i] &&
+		    change->to.value[i] != p->params.value[i])
+			return true;
+	return false;
 }
 
 /* ---- proof ---- */
@@ -592,6 +666,7 @@ publish_end(struct publish *p)
 	free(p->dir);
 	free(p->id);
 	free(p->name);
+	free(p->path);
 	free(p->was.segment);
 	*p = (struct publish){ .committed = p->committed };
 }

@@ -27,6 +27,7 @@
 #include "chroma/paramset.h"
 #include "chroma/staging.h"
 #include "index/intake.h"
+#include "index/vectors.h"
 #include "stream/stream.h"
 
 /* What of a collection must not move between the first look and the commit. */
@@ -49,6 +50,7 @@ struct publish {
 	struct publish_options o;
 	char *dir;			/* the persist dir; owned */
 	char *id, *name;		/* of the collection; owned */
+	char *path;			/* TENANT/DATABASE/NAME; owned */
 	struct params params;		/* as they are now */
 	struct publish_state was;
 	struct staging staging;		/* the new index */
@@ -81,6 +83,27 @@ ATTR_NODISCARD int publish_filter(struct publish *p, struct intake *in,
  * is sound; one with none would lose rows.  0, or -1 with *e set. */
 ATTR_NODISCARD int publish_seq_id(struct publish *p, bool empty,
     struct err *e);
+
+/* What the new index has that the present one has not. */
+struct publish_diff {
+	uint64_t added, replaced, removed;	/* ids */
+	uint64_t deleted;	/* elements of the present one that are only
+				 * marked so, and go */
+	uint64_t bytes;		/* of its files */
+	bool damaged;		/* the present one; counts are of what can be
+				 * read */
+};
+
+/* Compare the present index with the vectors v (as they were given) of the ids
+ * number[i] of *in.  0, or -1 with *e set. */
+ATTR_NODISCARD int publish_compare(const struct publish *p, struct intake *in,
+    const struct vectors *v, const uint32_t *number, struct publish_diff *d,
+    struct err *e);
+
+/* Whether anything but deleted elements would change: vectors, watermark,
+ * parameters. */
+bool publish_changes(const struct publish *p, const struct publish_diff *d,
+    const struct paramset *change);
 
 /* The files are in p->staging: claim, prove, commit.  space: of the new
  * index; change: parameters to be written.  0, or -1 with *e set, and the
