@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import math
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -18,7 +19,9 @@ from chromadb.config import Settings
 
 logging.disable(logging.ERROR)
 VERSION = tuple(int(x) for x in chromadb.__version__.split(".")[:3])
-EXACT = VERSION < (1, 0, 0)  # two runs on one directory are the same, thanks to lib.sh and site
+EXACT = VERSION < (1, 0, 0)  # two runs on one directory are the same
+if EXACT and (multiprocessing.cpu_count() != 1 or "PYTHONHASHSEED" not in os.environ):
+    sys.exit("not in an environment as lib.sh makes it: what this Chroma does would be chance")
 DEFAULTS = ["default_tenant", "default_database"]
 CONTAINS = "ocument 1"
 
