@@ -209,13 +209,17 @@ check-built: check-needs
 	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' $(units) $(T)
 .PHONY: check-built check-needs
 
+# the longest first: none of them is left to run alone at the end
+chroma_t := $(addprefix tests/chroma/,hnswbuild.t prune.t histories.t server.t)
+chroma_t += $(filter-out $(chroma_t),$(sort $(wildcard tests/chroma/*.t)))
+
 check-chroma:
 	$(Q)bash tests/deps.sh chroma
 	$(Q)$(MAKE) -j$(JOBS) --no-print-directory $(bins) $(pipes) $(tools) \
 	    $b/tests/unit/t_regex
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' bash tests/chroma/setup.sh
 	$(Q)VENVS='$(or $(VENVS),$(CURDIR)/build/venv)' BUILD_DIR='$(CURDIR)/$b' \
-	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' tests/chroma/*.t
+	    $(PROVE) -j$(JOBS) $(PROVEFLAGS) --exec '' $(chroma_t)
 
 check-cross: $b/tests/bench/bench_hnsw $b/tests/bench/hnswdata
 	$(Q)BUILD_DIR='$(CURDIR)/$b' MAKE='$(MAKE)' bash tests/cross.sh

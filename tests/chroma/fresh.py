@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import math
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from chromadb.config import Settings
 
 logging.disable(logging.ERROR)
 VERSION = tuple(int(x) for x in chromadb.__version__.split(".")[:3])
+EXACT = VERSION < (1, 0, 0)  # two runs on one directory are the same
+if EXACT and (multiprocessing.cpu_count() != 1 or "PYTHONHASHSEED" not in os.environ):
+    sys.exit("not in an environment as lib.sh makes it: what this Chroma does would be chance")
 DEFAULTS = ["default_tenant", "default_database"]
 CONTAINS = "ocument 1"
 
@@ -149,28 +153,29 @@ def close(a, b, rel=1e-5):
         all(math.isclose(x, y, rel_tol=rel, abs_tol=1e-6) for x, y in zip(a, b))
 
 
-def differences(a, b):
-    """Where two answers() differ."""
+def differences(a, b, lost=()):
+    """Where two answers() differ, but not for the ("tenant/database/name", id) of lost."""
+    spoilt = {name for name, _ in lost}
     for name in sorted(set(a) | set(b)):
         x, y = a.get(name), b.get(name)
         for key in sorted(set(x) | set(y)):
             if key in ("query", "filtered"):
                 pairs = [p for p in zip(x[key], y[key]) if not same_results(*p)]
-                if pairs:
+                if pairs and name not in spoilt:
                     yield "%s: %s: %s, %s" % (name, key, *pairs[0])
             elif key == "records":
                 for i in sorted(set(x[key]) | set(y[key])):
-                    if x[key].get(i) != y[key].get(i):
+                    if x[key].get(i) != y[key].get(i) and (name, i) not in lost:
                         yield "%s: %r: %s, %s" % (name, i, x[key].get(i), y[key].get(i))
             elif x.get(key) != y.get(key):
                 yield "%s: %s: %s, %s" % (name, key, x.get(key), y.get(key))
 
 
 def same_results(a, b):
-    """As many, some of them the same, at the same distances. Not all of them: what is pending in
-    the log goes into the graph in several threads, so that two runs on one directory differ as
-    well, and with Python's ef of 10 by more than half."""
-    if isinstance(a, str) or isinstance(b, str):
+    """Of a Chroma in Python the same ones. Of one in Rust as many, some of them the same, at the
+    same distances: what is pending in the log goes into its graph in several threads, in an order
+    that is another one each time."""
+    if EXACT or isinstance(a, str) or isinstance(b, str):
         return a == b
     a, b = dict(a), dict(b)
     both = set(a) & set(b)

@@ -18,6 +18,10 @@ export ANONYMIZED_TELEMETRY CHROMA_TELEMETRY OTEL_SDK_DISABLED DO_NOT_TRACK \
     TOKENIZERS_PARALLELISM OMP_NUM_THREADS PYTHONDONTWRITEBYTECODE VENVS
 : "${SEED:=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}"
 printf '# SEED=%s\n' "$SEED"
+# Chromas in Python do the same each time, with the same hashes (of which come
+# the labels of a batch) and one thread.
+PYTHONHASHSEED=$SEED PYTHONPATH=$T_DIR/chroma/site
+export PYTHONHASHSEED PYTHONPATH
 
 # with VENV COMMAND...: a script or program with the python of that environment.
 # One that is not there is a failure, not something to pass over in silence.
