@@ -40,7 +40,9 @@ FUZZ_SECONDS ?= 60
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
 	chroma-walexport chroma-walfilter chroma-walprune
-PIPES := export prune
+PIPES := commit export prune rebuild
+# what they need
+SHARED := indexes.bash lib.bash maintain.mk
 # Layers, and in each its modules; a header includes its own layer and those
 # before it (lint-layers).
 LAYERS := base stream index chroma prog
@@ -184,8 +186,7 @@ $b/tests/tools/%: tests/tools/%.c $b/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) -std=c11 $(warn) -O2 -g -o $@ $< $(sqlite_libs)
 
 # The pipelines run from the build tree as they do installed.
-$(pipes): $b/bin/chroma-%: pipelines/% $b/share/chromautils/lib.bash \
-	$b/share/chromautils/maintain.mk
+$(pipes): $b/bin/chroma-%: pipelines/% $(SHARED:%=$b/share/chromautils/%)
 	@mkdir -p $(@D)
 	$(call say,CP)
 	$(Q)install -m 0755 $< $@
@@ -232,7 +233,7 @@ check-all:
 
 lint: lint-headers lint-layers lint-symbols
 	shellcheck -x -P SCRIPTDIR tests/lib.sh tests/t/*.t tests/chroma/*.t \
-	    tests/demo.sh tests/deps.sh tests/*/*.sh pipelines/lib.bash \
+	    tests/demo.sh tests/deps.sh tests/*/*.sh pipelines/*.bash \
 	    $(PIPES:%=pipelines/%) .ci/run
 	groff -mdoc -ww -z docs/man/*.[157] 2>&1 | (! grep .)
 	mandoc -Tlint -Wwarning docs/man/*.[157]
@@ -324,7 +325,7 @@ install: all
 	for p in $(PIPES); do sed 's|^share=.*|share=$(DATADIR)|' pipelines/$$p \
 	    >'$(DESTDIR)$(BINDIR)'/chroma-$$p && \
 	    chmod 0755 '$(DESTDIR)$(BINDIR)'/chroma-$$p || exit 1; done
-	install -m 0644 pipelines/lib.bash pipelines/maintain.mk '$(DESTDIR)$(DATADIR)'
+	install -m 0644 $(SHARED:%=pipelines/%) '$(DESTDIR)$(DATADIR)'
 	for n in 1 5 7; do install -m 0644 docs/man/*.$$n \
 	    '$(DESTDIR)$(MANDIR)'/man$$n || exit 1; done
 	for p in $(PROGS) $(PIPES:%=chroma-%); do install -m 0644 \
@@ -334,7 +335,7 @@ uninstall:
 	rm -f $(PROGS:%='$(DESTDIR)$(BINDIR)/%') $(PIPES:%='$(DESTDIR)$(BINDIR)/chroma-%') \
 	    $(foreach n,1 5 7,$(patsubst docs/man/%,'$(DESTDIR)$(MANDIR)/man$n/%',$(wildcard docs/man/*.$n))) \
 	    $(PROGS:%='$(DESTDIR)$(COMPDIR)/%') $(PIPES:%='$(DESTDIR)$(COMPDIR)/chroma-%') \
-	    '$(DESTDIR)$(DATADIR)'/lib.bash '$(DESTDIR)$(DATADIR)'/maintain.mk
+	    $(SHARED:%='$(DESTDIR)$(DATADIR)'/%)
 	rmdir '$(DESTDIR)$(DATADIR)' 2>/dev/null || true
 
 check-install: deps

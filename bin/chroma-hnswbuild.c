@@ -178,7 +178,7 @@ fit(struct job *j, struct err *e)
 	if (publish_filter(&j->publish, in, e) < 0 ||
 	    publish_seq_id(&j->publish, in->live == 0, e) < 0)
 		return -1;
-	if (in->dim == 0)
+	if (in->dim == 0 && j->cf->only_if == ALWAYS)
 		return err_data(e, "collection %s has no vectors yet: there is "
 		    "nothing to install", p->name);
 	if (p->ghosts)
@@ -431,9 +431,10 @@ look_at_it(struct job *j, struct err *e)
 	if (publish_compare(&j->publish, &j->feed.in, &j->v, j->number,
 	    &j->diff, e) < 0)
 		return -1;
-	j->needed = cf->only_if == ALWAYS || (cf->only_if == DELETED &&
-	    j->diff.deleted > 0) || publish_changes(&j->publish, &j->diff,
-	    &j->change);
+	/* without a dimension there are no vectors, and were none */
+	j->needed = j->feed.in.dim > 0 && (cf->only_if == ALWAYS ||
+	    (cf->only_if == DELETED && j->diff.deleted > 0) ||
+	    publish_changes(&j->publish, &j->diff, &j->change));
 	return 0;
 }
 
