@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
-	chroma-walexport chroma-walfilter chroma-walprune
+	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
 PIPES := commit export prune rebuild
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
@@ -57,7 +57,8 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	hints graph search prune upper connect measure build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages rewrite reclaim purge pick only oldgraph feed paramset staging publish
+	pages rewrite reclaim purge pick only oldgraph feed paramset staging \
+	publish metavalues metarows schemakeys apply
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \

@@ -153,6 +153,26 @@ db_bind_text(struct db_stmt *st, int i, struct slice text)
 		st->db->nomem = true;
 }
 
+void
+db_bind_blob(struct db_stmt *st, int i, struct slice bytes)
+{
+	if (sqlite3_bind_blob64(st->h, i, bytes.p, bytes.len,
+	    SQLITE_TRANSIENT) != SQLITE_OK)
+		st->db->nomem = true;
+}
+
+void
+db_bind_real(struct db_stmt *st, int i, double v)
+{
+	sqlite3_bind_double(st->h, i, v);
+}
+
+void
+db_bind_null(struct db_stmt *st, int i)
+{
+	sqlite3_bind_null(st->h, i);
+}
+
 int
 db_step(struct db_stmt *st, struct err *e)
 {
@@ -193,6 +213,12 @@ uint64_t
 db_changes(const struct db *db)
 {
 	return (uint64_t)sqlite3_changes64(db->h);
+}
+
+int64_t
+db_last_rowid(const struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->h);
 }
 
 int

@@ -58,6 +58,9 @@ ATTR_NODISCARD int db_prepare(struct db *db, struct db_stmt *st,
 /* Parameters count from 1. */
 void db_bind_i64(struct db_stmt *st, int i, int64_t v);
 void db_bind_text(struct db_stmt *st, int i, struct slice text);
+void db_bind_blob(struct db_stmt *st, int i, struct slice bytes);
+void db_bind_real(struct db_stmt *st, int i, double v);	/* NaN: NULL */
+void db_bind_null(struct db_stmt *st, int i);
 
 /* 1: a row; 0: no more; -1 with *e set. */
 ATTR_NODISCARD int db_step(struct db_stmt *st, struct err *e);
@@ -71,6 +74,9 @@ ATTR_NODISCARD int db_exec(struct db *db, const char *sql, struct err *e);
 
 /* Rows that the last INSERT, UPDATE or DELETE changed. */
 uint64_t db_changes(const struct db *db);
+
+/* The rowid that the last INSERT gave. */
+int64_t db_last_rowid(const struct db *db);
 
 /* Another database file in the same connection, "as" before its tables' names,
  * to be read without locks: nobody may change it meanwhile.  Where this process

@@ -531,6 +531,17 @@ wal_identity(const struct wal_row *row, struct record *r)
 	(void)identify(row, r, &ignored);
 }
 
+enum wal_poison
+wal_row_poison(const struct wal_row *row)
+{
+	enum wal_poison poison;
+	struct record r;
+
+	(void)identify(row, &r, &poison);
+	take_vector(row, &r, &poison);
+	return poison;
+}
+
 static void
 set_part(struct record *r, unsigned field, struct slice *to,
     const struct buf *mem, struct span s)

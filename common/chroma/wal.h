@@ -85,6 +85,10 @@ const char *wal_poison_effect(enum wal_poison p);
 ATTR_NODISCARD int wal_record(const struct wal_row *row, struct record *r,
     struct buf *mem, enum wal_poison *poison, struct err *e);
 
+/* What is wrong with the row, its metadata aside.  Of the vector only type and
+ * length are looked at: its bytes need not be there. */
+enum wal_poison wal_row_poison(const struct wal_row *row);
+
 /* What identifies the row, as far as it is what it should be: seq_id,
  * operation, id, created_at and whose it is.  r points into row. */
 void wal_identity(const struct wal_row *row, struct record *r);
