@@ -657,10 +657,12 @@ begin_install(struct job *j, struct err *e)
 
 	if (publish_look(&j->publish, cf->install, &o, e) < 0)
 		return -1;
+	if (cf->dry_run)
+		return cf->backup ? dirnew_check(cf->backup, e) : 0;
 	if (cf->backup && staging_check_backup(j->publish.dir, cf->backup,
 	    e) < 0)
 		return -1;
-	return cf->dry_run ? 0 : staging_begin(&j->publish.staging,
+	return staging_begin(&j->publish.staging,
 	    j->publish.dir, e);
 }
 

@@ -2,6 +2,7 @@
 # indexes.bash - what the pipelines share that put new indexes into a directory.
 # Sourced after lib.bash, not run.
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154,SC2317	# variables and functions of lib.bash
 
 # index_options [OPTION...] -- ARGUMENT...: the command line.  OPTION: those of
 # the pipeline's own that take an argument; take_option, a function of its own,
