@@ -8,6 +8,12 @@
 #	delete the rows of the log that are not needed, without asking; Chroma
 #	must be stopped.  AUDIT: a file for those rows.  FLAGS: more options of
 #	chroma-prune.
+#   make -f maintain.mk commit DIR=/srv/chroma
+#	apply the log to records and indexes, without asking; Chroma must be
+#	stopped.  FLAGS: more options of chroma-commit.
+#   make -f maintain.mk rebuild DIR=/srv/chroma
+#	build indexes with deleted elements anew, without asking; Chroma must
+#	be stopped.  FLAGS: more options of chroma-rebuild.
 #   make -f maintain.mk info DIR=/srv/chroma
 #	what is in it
 #   make -f maintain.mk help
@@ -16,7 +22,7 @@
 
 BIN ?= $(patsubst %/share/chromautils/,%/bin,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 FLAGS ?=
-.PHONY: help info export prune
+.PHONY: help info export prune commit rebuild
 export DIR TO AUDIT
 
 help:
@@ -32,3 +38,6 @@ export:
 
 prune:
 	$(need_dir)@'$(BIN)/chroma-prune' -y $(FLAGS) $(if $(AUDIT),--audit="$$AUDIT") -- "$$DIR"
+
+commit rebuild:
+	$(need_dir)@'$(BIN)/chroma-$@' -y $(FLAGS) -- "$$DIR"

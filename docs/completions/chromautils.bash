@@ -53,5 +53,6 @@ _chromautils()
 	esac
 }
 
-complete -F _chromautils chroma-config chroma-export chroma-hnswbuild \
-    chroma-hnswdump chroma-info chroma-prune chroma-walexport chroma-walfilter chroma-walprune
+complete -F _chromautils chroma-commit chroma-config chroma-export \
+    chroma-hnswbuild chroma-hnswdump chroma-info chroma-prune chroma-rebuild \
+    chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
