@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a large persist dir in seconds, around the tables that a real Chroma makes.
 
-usage: mkbig.py DIR RECORDS DIM [--seed N] [--purged] [--no-index]
+usage: mkbig.py DIR RECORDS DIM [--seed N] [--purged] [--no-index] [--vectors=FILE]
 
 Run it with the python of a Chroma from 0.5.6 on; it decides the era. One collection, l2, default
 parameters; Gaussian vectors, documents of about 500 bytes, two metadata keys. All of it is in the
@@ -10,6 +10,7 @@ log, in the metadata segment and in the index files, committed, and automatic pu
 
 --purged    only the newest row of the log is left, as after a purge
 --no-index  no index files: all vectors are in the log only, none is committed
+--vectors   a .npy of float32, RECORDS x DIM, in place of Gaussian ones
 
 The index has the right sizes, labels and links, but its graph is a plain ring with chords, so
 that searching in it finds little. Memory: the ids, and some MiB.
@@ -131,10 +132,14 @@ def fill(args):
     ids = ["record-%d" % i for i in range(1, args.records + 1)]
     place = os.path.join(args.dir, segments["VECTOR"])
     shutil.rmtree(place, ignore_errors=True)
+    given = numpy.load(args.vectors, mmap_mode="r") if args.vectors else None
+    if given is not None and (len(given) < args.records or given.shape[1] != args.dim):
+        sys.exit("mkbig.py: %s: too few vectors, or of another dimension" % args.vectors)
     index = None if args.no_index else Index(place, args.records, args.dim)
     for first in range(0, args.records, AT_ONCE):
-        vectors = rng.standard_normal((min(AT_ONCE, args.records - first), args.dim),
-                                      dtype=numpy.float32)
+        n = min(AT_ONCE, args.records - first)
+        vectors = rng.standard_normal((n, args.dim), dtype=numpy.float32) if given is None \
+            else numpy.ascontiguousarray(given[first:first + n], dtype="<f4")
         put_rows(con, "persistent://default/default/" + collection, segments["METADATA"], ids,
                  first, vectors, documents)
         if index:
@@ -162,6 +167,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--purged", action="store_true")
     p.add_argument("--no-index", action="store_true")
+    p.add_argument("--vectors", metavar="FILE")
     args = p.parse_args()
     if args.purged and args.no_index:
         sys.exit("mkbig.py: the log is the only copy without an index")

@@ -5,7 +5,7 @@
 # by ours; greater is better, but where a line says otherwise).
 #
 #   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]
-# with sections columns binary f32 info rss prune walfilter hnsw.
+# with sections columns binary f32 info rss prune walfilter hnsw publish.
 #
 # RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
 # tests/chroma/setup.sh makes it; what is not there is left out, with a word.
@@ -255,7 +255,40 @@ bench_hnsw() {
 	    tight nrm nrmip
 }
 
-for section in "${@:-columns binary f32 info rss prune walfilter hnsw}"; do
+# published WHAT [OPTION...]: rebuild and commit, from the directory to the
+# directory, on vectors of one kind, in the era that chops can work on.
+published() {
+	local what=$1 p=$work/copy half=$((RECORDS / 2)) fresh ask
+	local chops="$VENVS/chops/bin/python $VENVS/chops/bin/chops"
+	shift
+	big whole 0.6.3 "$RECORDS" 384 "$@"
+	fresh="rm -rf $p $p.backup; cp -r $work/whole $p; sync"
+	measure --before "$fresh" "chroma-rebuild -qy --force $p" \
+	    "$chops hnsw rebuild $p -c big -y 2>&1"
+	row "rebuild, $what / chops hnsw rebuild" '>= 8x CPU'
+	rm -rf "$work/whole"
+	big logged 0.6.3 "$half" 384 --no-index "$@"
+	fresh="rm -rf $p $p.backup; cp -r $work/logged $p; sync"
+	measure --before "$fresh" "chroma-commit -qy $p" \
+	    "$chops wal commit $p --yes 2>&1"
+	row "commit, $what / chops wal commit" '>= 8x CPU'
+	ask="import chromadb; chromadb.PersistentClient('$p').get_collection('big').query(query_embeddings=[[0.1] * 384], n_results=10)"
+	measure --before "$fresh" "chroma-commit -qy $p" \
+	    "$VENVS/0.6.3/bin/python -c \"$ask\" 2>&1"
+	row "commit, $what / Chroma, first query" '>= 6x CPU'
+	rm -rf "$work/logged" "$p" "$p.backup"
+}
+
+# A rebuild of RECORDS and a commit of half as many, VECTORS: a .npy of float32,
+# RECORDS x 384, for a second time.
+bench_publish() {
+	head_row "$RECORDS records of 384 dimensions: rebuild; half of them: commit"
+	ready chops && ready 0.6.3 || return 0
+	published gaussian
+	[ -z "${VECTORS:-}" ] || published VECTORS "--vectors=$VECTORS"
+}
+
+for section in "${@:-columns binary f32 info rss prune walfilter hnsw publish}"; do
 	for s in $section; do
 		"bench_$s"
 	done
