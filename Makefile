@@ -54,7 +54,7 @@ stream := zio in out json record fold whereset whereparse where frame stream \
 	latest redact matrix jsonedit
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
-	hints graph search prune upper connect measure build files intake
+	graph search measure hints hubs prune upper connect build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed paramset staging \

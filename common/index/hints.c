@@ -8,6 +8,7 @@
 #include "base/workers.h"
 
 #define CHUNK 64
+#define KEPT 32			/* of a node of the sample */
 
 int
 hints_init(struct hints *h, uint32_t n, struct err *e)
@@ -129,4 +130,29 @@ hints_merge(const struct hints *h, const struct codes *c,
 	struct merging m = { h, c, vector, node, l };
 
 	workers_run(c->threads, c->n, CHUNK, merge_one, &m);
+}
+
+int
+hints_measure(const struct hints *h, const struct codes *c,
+    const uint32_t *vector, const uint32_t *node, const struct measure *m,
+    double *share, struct err *e)
+{
+	struct measure known = *m;
+	struct near l;
+	struct merging x = { h, c, vector, node, &l };
+	uint32_t s;
+	int r = near_init(&l, c->n, KEPT, e);
+
+	for (s = known.n = 0; r == 0 && s < m->n; s++) {
+		if (h->count[vector[m->node[s]]] == 0)
+			continue;
+		merge_one(m->node[s], 0, &x);
+		known.node[known.n] = m->node[s];
+		known.others[known.n] = m->others[s];
+		known.last[known.n++] = m->last[s];
+	}
+	if (r == 0)
+		*share = measure_lists(&known, c, &l);
+	near_release(&l);
+	return r;
 }

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "index/codes.h"
+#include "index/measure.h"
 #include "index/near.h"
 
 #define HINTS_MAX 128		/* of one vector; the others are left out */
@@ -32,6 +33,13 @@ ATTR_NODISCARD int hints_init(struct hints *h, uint32_t n, struct err *e);
  * no memory. */
 ATTR_NODISCARD int hints_add(struct hints *h, uint32_t from,
     const uint32_t *to, size_t n, struct err *e);
+
+/* How many of the sample's nearest would be found by them, 0 to 1: of those
+ * nodes that they know; 1 if they know none.  0, or -1 with *e set: no memory.
+ */
+ATTR_NODISCARD int hints_measure(const struct hints *h, const struct codes *c,
+    const uint32_t *vector, const uint32_t *node, const struct measure *m,
+    double *share, struct err *e);
 
 /* Merge into the list of each node the nodes it was linked to, and those that
  * the nearest of them was linked to.  vector: of each node; node: of each

@@ -273,13 +273,12 @@ compare_all(struct leaf_room *r, const struct codes *c, const uint32_t *node,
 }
 
 static void
-pack(struct leaf_room *r, const struct codes *c, const uint32_t *node,
+pack_rows(struct leaf_room *r, const struct codes *c, const uint32_t *node,
     uint32_t n)
 {
 	const struct kernel *k = c->kernel;
 	uint32_t i;
 
-	leaf_panels_fill(&r->panels, c, node, n, false);
 	for (i = 0; i < n; i++) {
 		k->pack_row((char *)r->rows + (size_t)i * k->row_bytes *
 		    c->len, codes_at(c, node[i]), c->len);
@@ -287,11 +286,11 @@ pack(struct leaf_room *r, const struct codes *c, const uint32_t *node,
 	}
 }
 
-void
-leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
-    const uint32_t *node, uint32_t n)
+/* Empty lists, and what must be met to get into them. */
+static void
+begin(struct leaf_room *r, const struct near *l, const uint32_t *node,
+    uint32_t n)
 {
-	uint64_t key[ROOM];
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
@@ -300,13 +299,84 @@ leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
 	}
 	for (; i < n + KERNEL_COLUMNS_MAX; i++)
 		r->limit[i] = -1;
-	if (c->exact) {
-		compare_all(r, c, node, n);
-	} else {
-		pack(r, c, node, n);
-		products(r, c, node, n);
-	}
+}
+
+static void
+merge(struct leaf_room *r, const struct codes *c, struct near *l,
+    const uint32_t *node, uint32_t n)
+{
+	uint64_t key[ROOM];
+	uint32_t i;
+
 	for (i = 0; i < n; i++)
 		near_merge(l, node[i], key, sorted(c->kernel, &r->list[i],
 		    key));
+}
+
+void
+leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
+    const uint32_t *node, uint32_t n)
+{
+	begin(r, l, node, n);
+	if (c->exact) {
+		compare_all(r, c, node, n);
+	} else {
+		leaf_panels_fill(&r->panels, c, node, n, false);
+		pack_rows(r, c, node, n);
+		products(r, c, node, n);
+	}
+	merge(r, c, l, node, n);
+}
+
+/* ---- against others ---- */
+
+/* Row i of a tile; the columns are those of a panel, from first on. */
+static void
+row_of_others(struct leaf_room *r, const struct codes *c, uint32_t i,
+    uint32_t node, const struct leaf_panels *p, uint32_t first,
+    const uint32_t *column, const int32_t *product)
+{
+	static const float no_limit[KERNEL_COLUMNS_MAX];
+	const struct kernel *k = c->kernel;
+	float distance[KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
+	uint64_t near, ignored;
+	uint32_t j;
+
+	k->distances(product, c->terms[node], r->limit[i],
+	    &p->columns[first / k->columns], no_limit, distance, &near,
+	    &ignored);
+	if (p->n - first < 64)
+		near &= ((uint64_t)1 << (p->n - first)) - 1;
+	for (; near; near &= near - 1) {
+		j = (uint32_t)__builtin_ctzll(near);
+		if (distance[j] <= r->limit[i] && column[first + j] != node)
+			meet(r, k, i, distance[j], column[first + j]);
+	}
+}
+
+void
+leaf_against(struct leaf_room *r, const struct codes *c, struct near *l,
+    const uint32_t *node, uint32_t n, const struct leaf_panels *p,
+    const uint32_t *column)
+{
+	const struct kernel *k = c->kernel;
+	int32_t product[8 * KERNEL_COLUMNS_MAX] __attribute__((aligned(64)));
+	uint32_t first, i, j;
+
+	begin(r, l, node, n);
+	pack_rows(r, c, node, n);
+	for (first = 0; first < p->n; first += k->columns)
+		for (i = 0; i < n; i += k->rows) {
+			k->tile((const char *)r->rows + (size_t)i *
+			    k->row_bytes * c->len, r->sums + i,
+			    (const char *)p->panel + (size_t)(first /
+			    k->columns) * k->panel_bytes * c->len, c->len,
+			    product);
+			r->pairs += (uint64_t)k->rows * k->columns;
+			for (j = i; j < i + k->rows && j < n; j++)
+				row_of_others(r, c, j, node[j], p, first,
+				    column, product + (size_t)(j - i) *
+				    k->columns);
+		}
+	merge(r, c, l, node, n);
 }

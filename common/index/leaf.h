@@ -53,4 +53,11 @@ void leaf_panels_release(struct leaf_panels *p);
 void leaf_run(struct leaf_room *r, const struct codes *c, struct near *l,
     const uint32_t *node, uint32_t n);
 
+/* The same for the nodes of some panels, as a set that all others are compared
+ * with: into the list of each node[0..n) (LEAF_MAX at most) the nearest of them.
+ * column[0..p->n): which nodes they are.  Not if distances are exact. */
+void leaf_against(struct leaf_room *r, const struct codes *c, struct near *l,
+    const uint32_t *node, uint32_t n, const struct leaf_panels *p,
+    const uint32_t *column);
+
 #endif

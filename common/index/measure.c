@@ -2,7 +2,8 @@
 /* measure.c - how good codes, lists and graphs are, by a sample. */
 #include "index/measure.h"
 
-#include <float.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/large.h"
@@ -111,12 +112,33 @@ gather(const struct measuring *x)
 				put(all->code[s], x->nearest[w].code[s][t]);
 			}
 		for (t = 0; t < MEASURE_K && all->exact[s][t] != UINT64_MAX;
-		    t++)
+		    t++) {
+			m->nearest[s][t] = (uint32_t)all->exact[s][t];
 			m->last[s] = near_distance(all->exact[s][t]);
+		}
 		m->others[s] = t;
 		compare(&score, m, x->c, s, all->code[s], t);
 	}
 	m->codes = share_of(&score);
+}
+
+/* The mean distance from a node is |x|^2 and the mean of all |y|^2, for the
+ * mean of l2 codes is 0. */
+static void
+measure_flat(struct measure *m, const struct codes *c)
+{
+	double all = 0, mean = 0, apart;
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++)
+		mean += (double)c->terms[i].squared / (double)c->n;
+	for (i = 0; i < m->n; i++) {
+		apart = (double)c->terms[m->node[i]].squared + mean;
+		if (m->others[i] == MEASURE_K && apart > 0)
+			all += (double)m->last[i] / apart;
+	}
+	if (!c->ip && isfinite(all) && m->n > 0)
+		m->flat = all / (double)m->n;
 }
 
 int
@@ -136,7 +158,28 @@ measure_begin(struct measure *m, const struct codes *c, struct err *e)
 	workers_run(c->threads, ((size_t)c->n + 3) / 4, CHUNK, measure_four,
 	    &x);
 	gather(&x);
+	measure_flat(m, c);
 	large_free(x.nearest);
+	return 0;
+}
+
+int
+measure_renumber(struct measure *m, const uint32_t *order, uint32_t n,
+    struct err *e)
+{
+	uint32_t *to = malloc(((size_t)n + 1) * sizeof(*to)), i, s;
+	unsigned t;
+
+	if (!to)
+		return err_nomem(e);
+	for (i = 0; i < n; i++)
+		to[order[i]] = i;
+	for (s = 0; s < m->n; s++) {
+		m->node[s] = to[m->node[s]];
+		for (t = 0; t < m->others[s]; t++)
+			m->nearest[s][t] = to[m->nearest[s][t]];
+	}
+	free(to);
 	return 0;
 }
 

@@ -21,14 +21,23 @@ struct measure {
 	uint32_t n;			/* nodes in the sample */
 	uint32_t node[MEASURE_SAMPLE];
 	unsigned others[MEASURE_SAMPLE];	/* K, if there are so many */
+	uint32_t nearest[MEASURE_SAMPLE][MEASURE_K];	/* so many are set */
 	float last[MEASURE_SAMPLE];	/* distance of the last of those */
 	double codes;			/* the share of them that are among the
 					 * K nearest by codes, 0 to 1 */
+	double flat;			/* the last of them, by the mean of
+					 * all distances: 0 to 1, where all is
+					 * equally far; 0 for ip, that has no
+					 * such scale */
 };
 
 /* Draw the sample and find its nearest.  0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int measure_begin(struct measure *m, const struct codes *c,
     struct err *e);
+
+/* Nodes have other numbers now: order[new] is the old number. */
+ATTR_NODISCARD int measure_renumber(struct measure *m, const uint32_t *order,
+    uint32_t n, struct err *e);
 
 /* The share of them that their lists have. */
 double measure_lists(const struct measure *m, const struct codes *c,

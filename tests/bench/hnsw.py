@@ -38,6 +38,7 @@ import numpy as np
 SETS = {  # generator, count, dimension, space
     "emb": ("emb", 50000, 384, "cosine"),
     "uni": ("uni", 50000, 128, "l2"),
+    "gauss": ("gauss", 50000, 384, "l2"),
     "dup": ("dup", 50000, 384, "cosine"),
     "tight": ("tight", 50000, 384, "cosine"),
     "nrm": ("nrm", 50000, 384, "l2"),

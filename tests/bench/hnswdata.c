@@ -13,6 +13,7 @@
  * tight  clusters of 500 that are far apart for their width
  * nrm    lengths from a lognormal distribution
  * uni    uniform in the cube
+ * gauss  normal in every dimension: no structure at all
  */
 #include <math.h>
 #include <stdbool.h>
@@ -41,6 +42,7 @@ static const struct set sets[] = {
 	{ "tight", 0.02f, 0.01f, 0,    1, 0 },
 	{ "nrm",   1.2f,  0.4f,  0.3f, true, false },
 	{ "uni",   0,     0,     0,    0, 0 },
+	{ "gauss", 0,     0,     0,    0, 0 },
 };
 
 struct world {
@@ -148,6 +150,8 @@ row(const struct world *w, uint64_t i, float *restrict x)
 
 	for (j = 0; strcmp(set->name, "uni") == 0 && j < w->dim; j++)
 		x[j] = uniform(&s);
+	for (j = 0; strcmp(set->name, "gauss") == 0 && j < w->dim; j++)
+		x[j] = normal(&s);
 	if (!set->unit)
 		return;
 	c = w->centre + next(&s) % w->clusters * LATENT;
@@ -210,8 +214,8 @@ main(int argc, char *argv[])
 		if (strcmp(sets[i].name, argv[1]) == 0)
 			set = &sets[i];
 	if (!set) {
-		fprintf(stderr, "usage: hnswdata emb|dup|tight|nrm|uni COUNT "
-		    "QUERIES DIM SEED BASE-FILE QUERY-FILE\n");
+		fprintf(stderr, "usage: hnswdata emb|dup|tight|nrm|uni|gauss "
+		    "COUNT QUERIES DIM SEED BASE-FILE QUERY-FILE\n");
 		return 2;
 	}
 	n = strtoull(argv[2], NULL, 10);
