@@ -54,4 +54,5 @@ _chromautils()
 }
 
 complete -F _chromautils chroma-config chroma-export chroma-hnswbuild \
-    chroma-hnswdump chroma-info chroma-prune chroma-walexport chroma-walfilter chroma-walprune
+    chroma-hnswdump chroma-info chroma-prune chroma-walapply chroma-walexport \
+    chroma-walfilter chroma-walprune
