@@ -6,7 +6,7 @@ usage: walapply.py make WORK SEED [all]  a random history in WORK/db, made or go
        walapply.py judge WORK SEED       (python of the Chroma in question)
        walapply.py revive WORK SEED      a Chroma from 1.0 on, that of WORK/db one before 0.5.0
 
-revive: Chroma writes, and fails on a full-text row that was left behind; then it fails on every
+revive: Chroma makes what is missing, writes, and fails on a full-text row that was left behind; then it fails on every
 request, until chroma-walapply has applied the log.
 
 all: every record has a document. Python writes null for a document that is left out beside others,
@@ -292,6 +292,7 @@ class Judge:
 def revive(work, seed):
     db, history = os.path.join(work, "db"), History(seed)
     dead = []
+    fresh(create, db)
     for _ in range(9):
         raised = fresh(run, db, history.batch(NAMES[:2]))
         dead = [n for n in NAMES if not answers(db, n)]
