@@ -39,8 +39,8 @@ ATTR_NODISCARD int metarows_clear(struct metarows *m, int64_t number,
     struct err *e);
 
 /* The same for a number that a new record was given: what a record had left
- * behind would be taken for its own.  Chroma leaves full-text rows (0.4),
- * metadata (1.0.0 to 1.0.13) and lists (1.5) of what it deletes. */
+ * behind would be taken for its own.  Chroma leaves full-text rows (0.4) and lists
+ * (1.5, of a collection) of what it deletes, tools metadata. */
 ATTR_NODISCARD int metarows_start(struct metarows *m, int64_t number,
     struct err *e);
 

@@ -2,8 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """chroma-walapply beside the Chroma in question, on the same pending log.
 
-usage: walapply.py make WORK SEED       a random history in WORK/db, made or gone on with
-       walapply.py judge WORK SEED      (python of the Chroma in question)
+usage: walapply.py make WORK SEED [all]  a random history in WORK/db, made or gone on with
+       walapply.py judge WORK SEED       (python of the Chroma in question)
+       walapply.py revive WORK SEED      a Chroma from 1.0 on, that of WORK/db one before 0.5.0
+
+revive: Chroma makes what is missing, writes, and fails on a full-text row that was left behind; then it fails on every
+request, until chroma-walapply has applied the log.
+
+all: every record has a document. Python writes null for a document that is left out beside others,
+and a Chroma from 1.0 on that meets such a row in the log dies of it, so it cannot be upgraded.
 
 judge: goes on with WORK/db; a copy from half way gets the later rows of the log, by SQL. Of that
 there are two copies: one is applied by chroma-walapply, the other one by Chroma, when it is asked.
@@ -45,8 +52,8 @@ def connect(db):
 class History:
     """Operations on few ids, of every kind that the client lets through."""
 
-    def __init__(self, seed):
-        self.rng = random.Random(seed)
+    def __init__(self, seed, every=RUST):
+        self.rng, self.every = random.Random(seed), every
 
     def scalar(self):
         r = self.rng
@@ -85,7 +92,7 @@ class History:
             if r.random() < 0.7:
                 op["documents"] = [r.choice([None, "document %d" % r.randrange(20)] + WORDS)
                                    for _ in ids]
-                if None in op["documents"] and r.random() < 0.8:
+                if self.every or r.random() < 0.5:
                     op["documents"] = [d or "text" for d in op["documents"]]
             if VERSION >= (0, 4, 15) and r.random() < 0.2:
                 op["uris"] = ["file:///%d" % r.randrange(9) for _ in ids]
@@ -126,8 +133,8 @@ def purge_off(db):
     con.close()
 
 
-def make(work, seed):
-    db, history = os.path.join(work, "db"), History(seed)
+def make(work, seed, every):
+    db, history = os.path.join(work, "db"), History(seed, every)
     os.makedirs(db, exist_ok=True)
     fresh(create, db)
     purge_off(db)
@@ -282,11 +289,42 @@ class Judge:
         self.say(compare(a, b, "after new writes"))
 
 
+def revive(work, seed):
+    db, history = os.path.join(work, "db"), History(seed)
+    dead = []
+    fresh(create, db)
+    for _ in range(9):
+        raised = fresh(run, db, history.batch(NAMES[:2]))
+        dead = [n for n in NAMES if not answers(db, n)]
+        if dead:
+            break
+    print("# %d operations raised something; dead: %s" % (len(list(filter(None, raised))), dead))
+    status, said = walapply(db)
+    receipt = json.loads(said.splitlines()[-1])
+    print("# status %d, repaired %s" % (status, [c["repaired"] for c in receipt["collections"]]))
+    before = tables(db)
+    still = [n for n in NAMES if not answers(db, n)]
+    wrong = list(compare(before, tables(db), "after Chroma has looked"))
+    fresh(run, db, history.batch(NAMES))
+    still += [n for n in NAMES if not answers(db, n)]
+    print("\n".join(wrong), still)
+    return bool(not dead or status or wrong or still)
+
+
+def answers(db, name):
+    try:
+        return bool(fresh(ask, db, [name]))
+    except SystemExit:
+        return False
+
+
 def main():
     what, work, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if what == "make":
-        make(work, seed)
+        make(work, seed, RUST or "all" in sys.argv)
         return 0
+    if what == "revive":
+        return revive(work, seed)
     judge = Judge(work, seed)
     judge.run()
     return bool(judge.wrong)
