@@ -330,13 +330,14 @@ peek(struct job *j, const char *dir, struct err *e)
 {
 	struct persist_options po = opt_persist(j->cf->wait_s, j->cf->tmpdir);
 	struct persist pd;
+	int r;
 
 	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
-	if (plan(j, &pd.db, e) < 0 || persist_check(&pd, e) < 0)
-		return persist_failed(&pd, e);
+	r = plan(j, &pd.db, e);
+	r = r < 0 ? persist_failed(&pd, e) : persist_check(&pd, e);
 	persist_close(&pd);
-	return 0;
+	return r;
 }
 
 static int
