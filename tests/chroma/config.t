@@ -47,7 +47,8 @@ done
 ask() {
 	a_version=$1 a_what=$2
 	shift 2
-	with "$a_version" "$T_DIR/chroma/setting.py" "$a_what" d "$@" >"$a_what"
+	with "$a_version" "$T_DIR/chroma/setting.py" "$a_what" d "$@" >answer &&
+	    mv answer "$a_what"
 }
 ask_all() {
 	for name in plain cosine inner; do
