@@ -2,7 +2,7 @@
 /* chroma-config - show the settings of a Chroma directory, and set them
  *
  * In: a persist dir.  Out: the settings in force and where each comes from, as
- * text for people or as JSONL (nothing changes); with --purge a receipt.
+ * text for people or as JSONL (nothing changes); with a setting a receipt.
  * Memory: some KiB a collection.
  * See chroma-config(1).
  */
@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/f64.h"
 #include "chroma/claim.h"
+#include "chroma/paramset.h"
 #include "chroma/purge.h"
 #include "prog/infojson.h"
 #include "prog/opt.h"
@@ -24,9 +26,11 @@
 struct config {
 	struct opt_list only, skip;
 	bool text, jsonl;	/* neither: by what standard output is */
-	bool set;		/* --purge was given */
+	bool set_purge;		/* --purge was given */
 	enum purge purge;
-	bool assume_stopped, quiet;
+	bool set_params;	/* one of these was */
+	struct paramset params;
+	bool assume_stopped, dry_run, quiet;
 	bool wait_set;
 	uint64_t wait_s;
 	const char *tmpdir;
@@ -34,32 +38,50 @@ struct config {
 
 static const char usage_text[] =
 "usage: chroma-config [options] DIR\n"
-"Show the settings of a Chroma directory and where each comes from; with\n"
-"--purge, set one, for which Chroma must be stopped.\n"
+"Show the settings of a Chroma directory and where each comes from; or set\n"
+"some, for which Chroma must be stopped.\n"
 "\n"
 "      --assume-stopped   where it cannot be told whether somebody has DIR\n"
 "                         open: nobody has\n"
+"      --batch-size=N     records that Chroma up to 0.6.3 gathers before they\n"
+"                         go to the graph\n"
 "  -c, --collection=NAME  only this collection (repeatable): NAME,\n"
 "                         TENANT/DATABASE/NAME or a UUID\n"
+"  -n, --dry-run          change nothing: say what would be\n"
+"      --ef-search=N      how many candidates a query keeps\n"
 "  -h, --help             print this text\n"
 "  -j, --jsonl            write JSONL (the default on a pipe)\n"
+"      --num-threads=N    threads of the index\n"
 "      --purge=HOW        whether Chroma purges its log: auto, off\n"
 "  -q, --quiet            no warnings, no receipt\n"
+"      --resize-factor=X  how much room the index makes when it is full\n"
 "      --skip=NAME        all but this collection (repeatable)\n"
+"      --sync-threshold=N log rows after which the index is written to disk\n"
 "      --text             write text (the default on a terminal)\n"
 "      --tmpdir=DIR       where a private copy may go; recovers a hot journal\n"
 "  -V, --version          print the version\n"
 "      --wait=SECONDS     how long others may take to let go (default 10 to\n"
-"                         read, 0 to change)\n";
+"                         read, 0 to change)\n"
+"\n"
+"Space, M and ef_construction are part of the index: see chroma-rebuild(1).\n";
 
 static const struct option longopts[] = {
+	{ "M",		 required_argument,	NULL, OPT_M },
 	{ "assume-stopped", no_argument,	NULL, OPT_ASSUME_STOPPED },
+	{ "batch-size",	 required_argument,	NULL, OPT_BATCH_SIZE },
 	{ "collection",	 required_argument,	NULL, 'c' },
+	{ "dry-run",	 no_argument,		NULL, 'n' },
+	{ "ef-construction", required_argument,	NULL, OPT_EF_CONSTRUCTION },
+	{ "ef-search",	 required_argument,	NULL, OPT_EF_SEARCH },
 	{ "help",	 no_argument,		NULL, 'h' },
 	{ "jsonl",	 no_argument,		NULL, 'j' },
+	{ "num-threads", required_argument,	NULL, OPT_NUM_THREADS },
 	{ "purge",	 required_argument,	NULL, OPT_PURGE },
 	{ "quiet",	 no_argument,		NULL, 'q' },
+	{ "resize-factor", required_argument,	NULL, OPT_RESIZE_FACTOR },
 	{ "skip",	 required_argument,	NULL, OPT_SKIP },
+	{ "space",	 required_argument,	NULL, OPT_SPACE },
+	{ "sync-threshold", required_argument,	NULL, OPT_SYNC_THRESHOLD },
 	{ "text",	 no_argument,		NULL, OPT_TEXT },
 	{ "tmpdir",	 required_argument,	NULL, OPT_TMPDIR },
 	{ "version",	 no_argument,		NULL, 'V' },
@@ -191,97 +213,268 @@ show(const struct config *cf, const char *dir, struct buf *b, struct err *e)
 
 /* ---- setting ---- */
 
-static int
-read_setting(struct db *db, struct era *era, enum purge *p, struct err *e)
+/* What a run is about to do, and has done, in one directory. */
+struct job {
+	const struct config *cf;
+	struct catalog c;
+	enum purge was;
+	bool *differs;		/* by collection: something is to be written */
+	const char **why;	/* by collection: left out, and this is why;
+				 * static; or NULL */
+	bool changes;		/* anything at all is to be written */
+};
+
+static void
+job_release(struct job *j)
 {
-	return era_read(era, db, e) < 0 || purge_read(db, era, p, e) < 0 ?
-	    -1 : 0;
+	catalog_release(&j->c);
+	free(j->differs);
+	free(j->why);
+	j->differs = NULL;
+	j->why = NULL;
 }
 
-/* What is set now, without a claim; false if that cannot be read so: a claim
- * may do it, or say why not. */
-static bool
-peek(const struct config *cf, const char *dir, struct era *era, enum purge *p)
+static int64_t
+new_value(const struct job *j, const struct collection *col, enum param i)
 {
-	struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
-	struct persist pd;
-	struct err ignored;
-	bool ok;
-
-	if (persist_open(&pd, dir, &po, &ignored) < 0)
-		return false;
-	ok = read_setting(&pd.db, era, p, &ignored) == 0 &&
-	    persist_check(&pd, &ignored) == 0;
-	persist_close(&pd);
-	return ok;
+	return j->cf->params.set[i] ? j->cf->params.to.value[i] :
+	    col->params.value[i];
 }
 
-static int
-change(struct claim *c, const struct config *cf, enum purge *was,
-    struct err *e)
+/* Why the settings are not for this collection, or NULL.  What its Chroma
+ * would refuse to open, or has no place for, is not written. */
+static const char *
+unfit(const struct job *j, const struct collection *col)
 {
-	struct db *db = &c->pd.db;
-	struct era era;
+	const bool *set = j->cf->params.set;
+	bool python = !era_integer_watermark(&j->c.era);
+	bool schema = col->schema != NULL;
+	/* 1.0.0 writes the two that 1.x does not use, 1.0.20 does not; 1.3
+	 * does again, into schema_str */
+	bool has_batch = python || schema ||
+	    col->params.source[PARAM_BATCH_SIZE] == FROM_CONFIG;
+	int64_t batch = new_value(j, col, PARAM_BATCH_SIZE);
+	int64_t sync = new_value(j, col, PARAM_SYNC_THRESHOLD);
 
-	if (read_setting(db, &era, was, e) < 0)
+	if (col->ambiguous)
+		return col->ambiguous;
+	if (set[PARAM_NUM_THREADS] && !python && !schema)
+		return "Chroma 1.0 to 1.2 do not use num_threads, and 1.0.0 "
+		    "opens no collection that has more than the machine";
+	if (set[PARAM_BATCH_SIZE] && !has_batch)
+		return "Chroma from 1.0 on does not use batch_size, and this "
+		    "collection has no place for it";
+	if (python && ((set[PARAM_BATCH_SIZE] && batch < 3) ||
+	    (set[PARAM_SYNC_THRESHOLD] && sync < 3)))
+		return "Chroma up to 0.6.3 wants batch_size and "
+		    "sync_threshold above 2";
+	if ((set[PARAM_BATCH_SIZE] || set[PARAM_SYNC_THRESHOLD]) &&
+	    has_batch && !schema && batch > sync)
+		return "batch_size would be above sync_threshold, which "
+		    "Chroma does not open: set both";
+	return NULL;
+}
+
+/* What is there and what is to be done, without a change.  0, or -1 with *e
+ * set; released by the caller either way. */
+static int
+plan(struct job *j, struct db *db, struct err *e)
+{
+	const struct config *cf = j->cf;
+	struct select sel = opt_select(&cf->only, &cf->skip);
+	size_t i;
+
+	if (catalog_load_tables(&j->c, db, e) < 0)
 		return -1;
-	if (era.unknown[0])
+	if (j->c.era.unknown[0])
 		return err_data(e, "%s: migrations that this program does not "
-		    "know (%s): nothing is changed", err_tail(c->pd.file),
-		    era.unknown);
-	if (*was == cf->purge || *was == PURGE_NO_TABLE)
-		return 0;
-	return db_exec(db, "BEGIN", e) < 0 ||
-	    purge_write(db, &era, cf->purge, e) < 0 || claim_look(c, e) < 0 ||
-	    db_exec(db, "COMMIT", e) < 0 ? -1 : 0;
+		    "know (%s): nothing is changed", err_tail(db->name),
+		    j->c.era.unknown);
+	j->differs = calloc(j->c.n + 1, sizeof(*j->differs));
+	j->why = calloc(j->c.n + 1, sizeof(*j->why));
+	if (!j->differs || !j->why)
+		return err_nomem(e);
+	if (select_apply(&j->c, &sel, e) < 0 ||
+	    purge_read(db, &j->c.era, &j->was, e) < 0)
+		return -1;
+	/* where it has not been said, Chroma decides by the state of the log:
+	 * so a row is written even if it says what Chroma would */
+	j->changes = cf->set_purge && j->was != cf->purge;
+	for (i = 0; cf->set_params && i < j->c.n; i++) {
+		const struct collection *col = &j->c.collection[i];
+
+		if (!col->selected)
+			continue;
+		j->why[i] = unfit(j, col);
+		if (!j->why[i] && paramset_differs(db, &j->c, col, &cf->params,
+		    &j->differs[i], e) < 0)
+			return err_in(e, err_tail(db->name));
+		j->changes |= j->differs[i];
+	}
+	return 0;
 }
 
-/* Chroma decides it by the log's state where it has not been said: so a row is
- * written even if it says what Chroma would. */
-static int
-set(const struct config *cf, const char *dir, enum purge *was, struct err *e)
+static void
+no_such_setting(const struct job *j, const char *dir)
 {
-	const struct claim_options co = { .wait_ms = (int)cf->wait_s * 1000,
-	    .assume_stopped = cf->assume_stopped };
-	struct claim c;
-	struct era era;
+	if (j->cf->set_purge && j->was == PURGE_NO_TABLE)
+		prog_die(STATUS_NO, "%s: a Chroma before 0.5.6 has no setting "
+		    "for this, and purges nothing by itself: nothing is changed",
+		    err_tail(dir));
+}
+
+/* The plan, read beside whoever has it open.  0, or -1 with *e set: then a
+ * claim may do it, or say why not. */
+static int
+peek(struct job *j, const char *dir, struct err *e)
+{
+	struct persist_options po = opt_persist(j->cf->wait_s, j->cf->tmpdir);
+	struct persist pd;
 	int r;
 
-	if (peek(cf, dir, &era, was) &&
-	    (*was == cf->purge || *was == PURGE_NO_TABLE))
-		return 0;
-	if (claim_open(&c, dir, &co, e) < 0)
+	if (persist_open(&pd, dir, &po, e) < 0)
 		return -1;
-	r = change(&c, cf, was, e);
-	claim_close(&c);
+	r = plan(j, &pd.db, e);
+	r = r < 0 ? persist_failed(&pd, e) : persist_check(&pd, e);
+	persist_close(&pd);
 	return r;
 }
 
 static int
+write_all(struct job *j, struct claim *c, struct err *e)
+{
+	struct db *db = &c->pd.db;
+	size_t i;
+
+	if (db_exec(db, "BEGIN", e) < 0)
+		return -1;
+	for (i = 0; i < j->c.n; i++)
+		if (j->differs[i] && paramset_write(db, &j->c,
+		    &j->c.collection[i], &j->cf->params, e) < 0)
+			return -1;
+	if (j->cf->set_purge && j->was != j->cf->purge &&
+	    purge_write(db, &j->c.era, j->cf->purge, e) < 0)
+		return -1;
+	return claim_look(c, e) < 0 ? -1 : db_exec(db, "COMMIT", e);
+}
+
+static int
+set(struct job *j, const char *dir, struct err *e)
+{
+	const struct config *cf = j->cf;
+	const struct claim_options co = { .wait_ms = (int)cf->wait_s * 1000,
+	    .assume_stopped = cf->assume_stopped };
+	struct claim c;
+	int r = peek(j, dir, e);
+
+	if (r == 0)
+		no_such_setting(j, dir);
+	if (cf->dry_run || (r == 0 && !j->changes) ||
+	    (r < 0 && e->status == STATUS_USAGE))
+		return r;
+	job_release(j);
+	if (claim_open(&c, dir, &co, e) < 0)
+		return -1;
+	r = plan(j, &c.pd.db, e);
+	if (r == 0)
+		no_such_setting(j, dir);
+	if (r == 0 && j->changes)
+		r = write_all(j, &c, e);
+	claim_close(&c);
+	return r;
+}
+
+static void
+json_value(struct jsonw *w, const char *key, const struct params *p,
+    enum param i)
+{
+	if (i == PARAM_RESIZE_FACTOR)
+		json_double(w, key, p->resize_factor);
+	else if (i == PARAM_NUM_THREADS && !p->value[i])
+		json_null(w, key);		/* one a core */
+	else
+		json_int(w, key, p->value[i]);
+}
+
+static void
+json_result(struct jsonw *w, const struct job *j, size_t n)
+{
+	const struct collection *col = &j->c.collection[n];
+	int i;
+
+	json_open(w, NULL, '{');
+	json_cstr(w, "id", col->id);
+	json_cstr(w, "name", col->name);
+	json_cstr(w, "tenant", col->tenant);
+	json_cstr(w, "database", col->database);
+	json_bool(w, "changed", j->differs[n]);
+	for (i = 0; !j->why[n] && i < PARAMS; i++) {
+		if (!j->cf->params.set[i])
+			continue;
+		json_open(w, param_name[i], '{');
+		json_value(w, "before", &col->params, (enum param)i);
+		json_value(w, "after", &j->cf->params.to, (enum param)i);
+		json_close(w, '}');
+	}
+	if (j->why[n])
+		json_cstr(w, "why", j->why[n]);
+	json_close(w, '}');
+}
+
+static void
+fill_receipt(struct jsonw *w, const struct job *j, const char *dir)
+{
+	const struct config *cf = j->cf;
+	size_t i;
+
+	json_cstr(w, "dir", dir);
+	if (cf->dry_run)
+		json_bool(w, "dry_run", true);
+	json_bool(w, "changed", j->changes);
+	if (cf->set_purge) {
+		json_open(w, "automatically_purge", '{');
+		json_purge(w, "before", j->was);
+		json_purge(w, "after", cf->purge);
+		json_close(w, '}');
+	}
+	if (!cf->set_params)
+		return;
+	json_open(w, "collections", '[');
+	for (i = 0; i < j->c.n; i++)
+		if (j->c.collection[i].selected)
+			json_result(w, j, i);
+	json_close(w, ']');
+}
+
+/* STATUS_OK, STATUS_NO if a collection was left out; -1 with *e set. */
+static int
 run_set(const struct config *cf, const char *dir, struct err *e)
 {
+	struct job j = { .cf = cf };
 	struct receipt r;
-	enum purge was;
+	int status = STATUS_OK;
+	size_t i;
 
 	receipt_start(&r);
-	if (set(cf, dir, &was, e) < 0)
+	if (set(&j, dir, e) < 0) {
+		job_release(&j);
 		return -1;
-	if (was == PURGE_NO_TABLE)
-		prog_die(STATUS_NO, "%s: a Chroma before 0.5.6 has no setting "
-		    "for this, and purges nothing by itself: nothing is changed",
-		    err_tail(dir));
+	}
+	for (i = 0; i < j.c.n; i++)
+		if (j.why[i]) {
+			prog_warn("%s: left out: %s", j.c.collection[i].name,
+			    j.why[i]);
+			status = STATUS_NO;
+		}
+	fill_receipt(&r.w, &j, dir);
 	if (cf->quiet)
-		return 0;
-	json_cstr(&r.w, "dir", dir);
-	json_bool(&r.w, "changed", was != cf->purge);
-	json_open(&r.w, "automatically_purge", '{');
-	json_purge(&r.w, "before", was);
-	json_purge(&r.w, "after", cf->purge);
-	json_close(&r.w, '}');
-	if (receipt_print(&r, e) < 0)
-		return was == cf->purge ? -1 : err_in(e, "the setting is "
-		    "changed, but not all of the receipt was written");
-	return 0;
+		buf_release(&r.buf);
+	else if (receipt_print(&r, e) < 0)
+		status = !j.changes || cf->dry_run ? -1 : err_in(e, "the "
+		    "settings are changed, but not all of the receipt was "
+		    "written");
+	job_release(&j);
+	return status;
 }
 
 /* ---- */
@@ -289,7 +482,7 @@ run_set(const struct config *cf, const char *dir, struct err *e)
 static void
 take_purge(struct config *cf, const char *arg)
 {
-	cf->set = true;
+	cf->set_purge = true;
 	if (strcmp(arg, "auto") == 0)
 		cf->purge = PURGE_AUTO;
 	else if (strcmp(arg, "off") == 0)
@@ -299,18 +492,116 @@ take_purge(struct config *cf, const char *arg)
 }
 
 static void
+take_number(struct config *cf, enum param i, const char *option, uint64_t min,
+    const char *arg)
+{
+	cf->set_params = cf->params.set[i] = true;
+	cf->params.to.value[i] = (int64_t)opt_u64(option, arg, min, INT32_MAX);
+}
+
+#define RESIZE_MAX 100
+
+static void
+take_factor(struct config *cf, const char *arg)
+{
+	double *v = &cf->params.to.resize_factor;
+
+	cf->set_params = cf->params.set[PARAM_RESIZE_FACTOR] = true;
+	if (f64_parse(arg, strlen(arg), v) < 0 || !(*v >= 1) ||
+	    *v > RESIZE_MAX)
+		prog_usage("--resize-factor: '%s' is not a number from 1 to "
+		    "%d", arg, RESIZE_MAX);
+}
+
+/* What is part of the index is not changed here: by which command it is. */
+ATTR_NORETURN
+static void
+refuse_built(const struct config *cf, const char *option, const char *arg,
+    const char *dir)
+{
+	struct buf b = { 0 };
+	size_t i;
+
+	for (i = 0; i < cf->only.n; i++)
+		buf_addf(&b, " -c %s", cf->only.word[i]);
+	for (i = 0; i < cf->skip.n; i++)
+		buf_addf(&b, " --skip=%s", cf->skip.word[i]);
+	prog_usage("%s is part of the index, which has to be built anew: "
+	    "chroma-rebuild %s=%s%s %s", option, option, arg, buf_str(&b),
+	    dir ? dir : "DIR");
+}
+
+static bool
+take_param(struct config *cf, int ch, const char *arg)
+{
+	switch (ch) {
+	case OPT_BATCH_SIZE:
+		take_number(cf, PARAM_BATCH_SIZE, "--batch-size", 2, arg);
+		return true;
+	case OPT_EF_SEARCH:
+		take_number(cf, PARAM_EF_SEARCH, "--ef-search", 1, arg);
+		return true;
+	case OPT_NUM_THREADS:
+		take_number(cf, PARAM_NUM_THREADS, "--num-threads", 1, arg);
+		return true;
+	case OPT_SYNC_THRESHOLD:
+		take_number(cf, PARAM_SYNC_THRESHOLD, "--sync-threshold", 2,
+		    arg);
+		return true;
+	case OPT_RESIZE_FACTOR:
+		take_factor(cf, arg);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+check_usage(const struct config *cf, int argc)
+{
+	bool set = cf->set_purge || cf->set_params;
+
+	if (cf->text && cf->jsonl)
+		opt_conflict("--text", "--jsonl");
+	if (cf->set_purge && !cf->set_params && cf->only.n)
+		opt_conflict("--purge", "--collection");
+	if (cf->set_purge && !cf->set_params && cf->skip.n)
+		opt_conflict("--purge", "--skip");
+	if (cf->set_purge && cf->text)
+		opt_conflict("--purge", "--text");
+	if (set && cf->text)
+		prog_usage("--text is for showing: what is set gives a "
+		    "receipt");
+	if (!set && cf->dry_run)
+		prog_usage("--dry-run: nothing is to be set");
+	if (argc - optind != 1)
+		prog_usage(argc > optind ? "one DIR at a time" : "no DIR "
+		    "given: the persist dir, the one with chroma.sqlite3 in "
+		    "it");
+}
+
+static void
 parse(struct config *cf, int argc, char *argv[])
 {
+	const char *built = NULL, *value = NULL;
 	int ch;
 
-	while ((ch = getopt_long(argc, argv, ":c:hjqV", longopts, NULL)) != -1)
+	while ((ch = getopt_long(argc, argv, ":c:hjnqV", longopts,
+	    NULL)) != -1)
 		switch (ch) {
 		case 'c': opt_add(&cf->only, "--collection", optarg); break;
 		case 'h': exit(prog_help(usage_text));
 		case 'j': cf->jsonl = true; break;
+		case 'n': cf->dry_run = true; break;
 		case 'q': prog_quiet(); cf->quiet = true; break;
 		case 'V': exit(prog_version());
 		case OPT_ASSUME_STOPPED: cf->assume_stopped = true; break;
+		case OPT_M: built = "--M"; value = optarg; break;
+		case OPT_EF_CONSTRUCTION:
+			built = "--ef-construction";
+			value = optarg;
+			break;
+		case OPT_SPACE: built = "--space"; value = optarg; break;
 		case OPT_PURGE: take_purge(cf, optarg); break;
 		case OPT_SKIP: opt_add(&cf->skip, "--skip", optarg); break;
 		case OPT_TEXT: cf->text = true; break;
@@ -320,20 +611,13 @@ parse(struct config *cf, int argc, char *argv[])
 			    OPT_WAIT_MAX);
 			cf->wait_set = true;
 			break;
-		default: opt_bad(ch, argv);
+		default:
+			if (!take_param(cf, ch, optarg))
+				opt_bad(ch, argv);
 		}
-	if (cf->text && cf->jsonl)
-		opt_conflict("--text", "--jsonl");
-	if (cf->set && cf->only.n)
-		opt_conflict("--purge", "--collection");
-	if (cf->set && cf->skip.n)
-		opt_conflict("--purge", "--skip");
-	if (cf->set && cf->text)
-		opt_conflict("--purge", "--text");
-	if (argc - optind != 1)
-		prog_usage(argc > optind ? "one DIR at a time" : "no DIR "
-		    "given: the persist dir, the one with chroma.sqlite3 in "
-		    "it");
+	if (built)
+		refuse_built(cf, built, value, argv[optind]);
+	check_usage(cf, argc);
 }
 
 int
@@ -343,13 +627,15 @@ main(int argc, char *argv[])
 	struct err e = { 0 };
 	struct buf b = { 0 };
 	struct out out;
+	int status;
 
 	prog_start(argv[0]);
 	parse(&cf, argc, argv);
-	if (cf.set) {
-		if (run_set(&cf, argv[optind], &e) < 0)
+	if (cf.set_purge || cf.set_params) {
+		status = run_set(&cf, argv[optind], &e);
+		if (status < 0)
 			prog_fail(&e);
-		return STATUS_OK;
+		return status;
 	}
 	if (show(&cf, argv[optind], &b, &e) < 0 ||
 	    out_stdout(&out, 0, &e) < 0 ||

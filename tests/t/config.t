@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# chroma-config: the settings of every era, where each comes from, and --purge.
+# chroma-config: the settings of every era, where each comes from, and changes.
 . "${0%/*}/../lib.sh"
 
 # q DB SQL: what the sqlite3 shell says.
@@ -174,6 +174,126 @@ fingerprint $D >after
 same 'unknown migrations: nothing changed' before after
 q $D "DELETE FROM migrations WHERE version = 12"
 
+# ---- parameters ----
+
+# receipt: the last one, without what differs from run to run
+receipt() { sed -i 's/"seconds":[0-9.]*/"seconds":S/; s/"id":"[^"]*"/"id":"I"/g' out; }
+# outside DIR: all but the database's bytes, and of that all rows but those with
+# parameters
+outside() {
+	fingerprint "$1" | grep -v ' \?\./chroma\.sqlite3\|^\. d'
+	q "$1" .dump | grep -v "^INSERT INTO \(segment_metadata\|collection_metadata\) .*'hnsw:\|^INSERT INTO \(\"\?collections\"\?\) "
+}
+
+WHO='"id":"I","name":"ip-vectors","tenant":"default_tenant","database":"default_database"'
+for name in $(every_persist); do
+	persist "$name" "p-$name"
+	db=p-$name/db
+	outside "$db" >before
+	fingerprint "$db" >whole
+	q "$db" "SELECT * FROM collections WHERE name <> 'ip-vectors'" >others
+	run chroma-config --ef-search=44 --sync-threshold=30 \
+	    --resize-factor=1.5 -c ip-vectors -n "$db"
+	status_is "$name: -n" 0
+	receipt
+	out_is "$name: what would be" <<!
+{"receipt":"chroma-config","dir":"$db","dry_run":true,"changed":true,"collections":[{$WHO,"changed":true,"ef_search":{"before":33,"after":44},"resize_factor":{"before":1.2,"after":1.5},"sync_threshold":{"before":20,"after":30}}],"seconds":S}
+!
+	fingerprint "$db" >after
+	same "$name: -n changes nothing" whole after
+	run chroma-config --ef-search=44 --sync-threshold=30 \
+	    --resize-factor=1.5 -c ip-vectors "$db"
+	status_is "$name: parameters" 0
+	no_err "$name: no warning"
+	receipt
+	out_is "$name: receipt of parameters" <<!
+{"receipt":"chroma-config","dir":"$db","changed":true,"collections":[{$WHO,"changed":true,"ef_search":{"before":33,"after":44},"resize_factor":{"before":1.2,"after":1.5},"sync_threshold":{"before":20,"after":30}}],"seconds":S}
+!
+	outside "$db" >after
+	same "$name: nothing else is changed" before after
+	q "$db" "SELECT * FROM collections WHERE name <> 'ip-vectors'" >after
+	same "$name: nor other collections" others after
+	run chroma-config -c ip-vectors "$db"
+	ok "$name: in force" jq -se '.[1] | [.space, .M, .ef_construction,
+	    .ef_search, .batch_size, .sync_threshold, .resize_factor] |
+	    . == ["ip", 8, 40, 44, 10, 30, 1.5] or
+	    . == ["ip", 8, 40, 44, 100, 30, 1.5]' out
+	jq -c "if .type == \"store\" then $store else $fields end" out >said
+	run chroma-info --quick -j -c ip-vectors "$db"
+	jq -c "if .type == \"store\" then $store else $fields end" out >shown
+	same "$name: chroma-info says the same" said shown
+	fingerprint "$db" >before
+	run chroma-config --ef-search=44 --sync-threshold=30 \
+	    --resize-factor=1.5 -c ip-vectors "$db"
+	ok "$name: once is enough" jq -e '.changed == false' out
+	fingerprint "$db" >after
+	same "$name: nothing is written again" before after
+	case $name in
+	0.4.4 | 0.6.3 | 1.0.0 | 1.0.20 | 1.5.9) ;;
+	*) rm -rf "p-$name" ;;
+	esac
+done
+
+# by collection: done, or left out with the reason
+run chroma-config --sync-threshold=50 --purge=off p-0.6.3/db
+status_is 'some are left out' 1
+err_is 'and named' <<!
+chroma-config: warning: default: left out: batch_size would be above sync_threshold, which Chroma does not open: set both
+chroma-config: warning: empty: left out: batch_size would be above sync_threshold, which Chroma does not open: set both
+!
+ok 'the others are done' jq -e '.changed and .automatically_purge.after == false
+    and ([.collections[] | .changed] == [true, true, false, true, false, true])
+    and (.collections[2] | .why and (has("sync_threshold") | not))' out
+run chroma-config --sync-threshold=50 --batch-size=50 p-0.6.3/db
+status_is 'both are fine' 0
+run chroma-config --sync-threshold=2 --batch-size=2 -c docs -n p-0.6.3/db
+status_is 'an ambiguous name' 2
+run chroma-config --sync-threshold=2 --batch-size=2 -c empty -n p-0.6.3/db
+err_is 'too few for Python' <<!
+chroma-config: warning: empty: left out: Chroma up to 0.6.3 wants batch_size and sync_threshold above 2
+!
+run chroma-config --num-threads=1 -c empty p-1.0.0/db
+err_is 'threads in 1.0' <<!
+chroma-config: warning: empty: left out: Chroma 1.0 to 1.2 do not use num_threads, and 1.0.0 opens no collection that has more than the machine
+!
+run chroma-config --batch-size=50 -c empty p-1.0.0/db
+status_is '1.0.0 has a place for batch_size' 0
+run chroma-config --sync-threshold=49 -c empty p-1.0.0/db
+status_is 'which it wants below sync_threshold' 1
+fingerprint p-1.0.20/db >before
+run chroma-config --batch-size=50 --ef-search=5 -q p-1.0.20/db
+status_is 'no place for batch_size' 1
+out_is '--quiet: no receipt of parameters' </dev/null
+fingerprint p-1.0.20/db >after
+same 'and nothing is changed' before after
+run chroma-config --batch-size=2 --sync-threshold=2 --num-threads=99 \
+    p-1.5.9/db
+status_is '1.5.9 takes them all' 0
+run chroma-config p-1.5.9/db
+ok 'all the same' jq -se '[.[1:][] | [.batch_size, .sync_threshold,
+    .num_threads]] | unique == [[2, 2, 99]]' out
+
+# all or nothing
+fingerprint p-1.5.9/db >before
+q p-1.5.9/db "UPDATE collections SET schema_str = '[]' WHERE name = 'ip-vectors'"
+fingerprint p-1.5.9/db >before
+refuses 3 "p-1.5.9/db/chroma.sqlite3: collection ip-vectors: its schema_str is not understood: byte 1: expected '{'" \
+    chroma-config --ef-search=7 p-1.5.9/db
+fingerprint p-1.5.9/db >after
+same 'not understood: nothing is changed' before after
+run chroma-config --ef-search=7 --skip=ip-vectors p-1.5.9/db
+status_is 'but without it' 0
+fingerprint p-1.0.0/db >before
+refuses 1 "p-0.4.4/db: a Chroma before 0.5.6 has no setting for this, and purges nothing by itself: nothing is changed" \
+    chroma-config --purge=off --ef-search=7 p-0.4.4/db
+q p-1.0.0/db "INSERT INTO migrations SELECT dir, 12, filename, sql, hash FROM migrations WHERE dir = 'sysdb' LIMIT 1"
+fingerprint p-1.0.0/db >before
+refuses 3 "p-1.0.0/db/chroma.sqlite3: migrations that this program does not know (sysdb 12): nothing is changed" \
+    chroma-config --ef-search=7 p-1.0.0/db
+fingerprint p-1.0.0/db >after
+same 'unknown migrations: no parameter changed' before after
+rm -rf p-*
+
 # ---- who else has it ----
 
 mkfifo stop
@@ -261,6 +381,27 @@ misused '--purge and --skip exclude one another' \
     chroma-config --purge=off --skip=docs $D
 misused '--purge and --text exclude one another' \
     chroma-config --purge=off --text $D
+misused '--text is for showing: what is set gives a receipt' \
+    chroma-config --ef-search=5 --text $D
+misused '--dry-run: nothing is to be set' chroma-config -n $D
+misused "--ef-search: '0' is not a number from 1 to 2147483647" \
+    chroma-config --ef-search=0 $D
+misused "--num-threads: '0' is not a number from 1 to 2147483647" \
+    chroma-config --num-threads=0 $D
+misused "--batch-size: '1' is not a number from 2 to 2147483647" \
+    chroma-config --batch-size=1 $D
+misused "--sync-threshold: '1' is not a number from 2 to 2147483647" \
+    chroma-config --sync-threshold=1 $D
+for bad in 0.9 nan 101 1,5 '' -2; do
+	misused "--resize-factor: '$bad' is not a number from 1 to 100" \
+	    chroma-config --resize-factor="$bad" $D
+done
+misused "--M is part of the index, which has to be built anew: chroma-rebuild --M=32 -c docs $D" \
+    chroma-config --M=32 -c docs $D
+misused "--space is part of the index, which has to be built anew: chroma-rebuild --space=l2 --skip=x $D" \
+    chroma-config --ef-search=5 --space=l2 --skip=x $D
+misused "--ef-construction is part of the index, which has to be built anew: chroma-rebuild --ef-construction=200 DIR" \
+    chroma-config --ef-construction=200
 misused '--text and --jsonl exclude one another' chroma-config --text -j $D
 misused 'one DIR at a time' chroma-config $D $D
 misused 'no DIR given: the persist dir, the one with chroma.sqlite3 in it' \

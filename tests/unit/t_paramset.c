@@ -320,7 +320,8 @@ make(struct db *db, size_t i)
 	    "CREATE TABLE segments (id TEXT, type TEXT, scope TEXT, "
 	    "collection TEXT);", eras[t[i].era].sysdb, eras[t[i].era].metadb,
 	    eras[t[i].era].queue, eras[t[i].era].columns);
-	buf_addf(&b, "CREATE TABLE segment_metadata (segment_id TEXT, key TEXT, "
+	buf_addf(&b, "CREATE TABLE segment_metadata (segment_id TEXT, "
+	    "key TEXT, "
 	    "str_value TEXT, int_value INTEGER, float_value REAL%s, "
 	    "PRIMARY KEY (segment_id, key));"
 	    "CREATE TABLE collection_metadata (collection_id TEXT, key TEXT, "
