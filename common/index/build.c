@@ -27,7 +27,7 @@
 #define OVERLAP_HINTED 2	/* for nodes that an older graph knew */
 #define EF_USUAL 100		/* Chroma's default ef_construction */
 #define FORCED 2
-#define OVERLAP_HUBS 2		/* where there are hubs */
+#define OVERLAP_HUBS 1		/* where there are hubs */
 #define GOOD_ENOUGH 0.8		/* of the true nearest in the lists: hnswlib's
 				 * own graphs have no more ... */
 #define FLAT 0.45		/* ... and where all is about equally far, so
@@ -340,6 +340,14 @@ make_lists(struct building *x, struct err *e)
 
 /* ---- the graph ---- */
 
+/* Links that a node asks for: where nothing has structure none covers another,
+ * so that all of them would be kept, and few do as well. */
+static unsigned
+asked(const struct building *x)
+{
+	return x->h.n > 0 ? x->p->m + x->p->m / 4 : 2 * x->p->m;
+}
+
 /* Upper neighbours are candidates on level 0, too. */
 static void
 add_uppers(struct building *x)
@@ -396,11 +404,14 @@ make_graph(struct building *x, struct err *e)
 		return -1;
 	settle_copies(x);
 	progress(x, 1.0 / 3);
-	if (upper_build(&b->graph, &x->c, p->ef_construction, p->seed, e) < 0)
+	/* where there are hubs, any way leads to them */
+	if (upper_build(&b->graph, &x->c, x->h.n > 0 ? p->ef_construction / 2 :
+	    p->ef_construction, p->seed, e) < 0)
 		return -1;
 	add_uppers(x);
 	progress(x, 1);
-	if (prune_level0(&b->graph, &x->c, &x->l, factor, FORCED, e) < 0 ||
+	if (prune_level0(&b->graph, &x->c, &x->l, factor, asked(x),
+	    FORCED, e) < 0 ||
 	    connect_all(&b->graph, &x->c, &x->l, &b->repaired, &b->left,
 	    e) < 0 ||
 	    measure_graph(&x->m, &b->graph, &x->c, &b->recall, e) < 0)

@@ -147,6 +147,7 @@ make_groups(struct grouping *g, const uint32_t *all, uint64_t seed)
 	const struct codes *c = g->c;
 	uint32_t *leader = malloc(g->leaders * sizeof(*leader));
 	uint32_t *head = malloc(g->groups * sizeof(*head)), i, n = 0;
+	unsigned probes;
 
 	g->leader = malloc(g->leaders * sizeof(*g->leader));
 	if (leader && head && g->leader) {
@@ -154,8 +155,9 @@ make_groups(struct grouping *g, const uint32_t *all, uint64_t seed)
 		draw(leader, g->leaders, head, g->groups, seed);
 		g->group = divide(c, leader, g->leaders, head, g->groups, 1,
 		    c->threads);
+		probes = g->overlap + 2 < PROBES ? g->overlap + 2 : PROBES;
 		g->nodes = divide(c, all, c->n, head, g->groups,
-		    g->groups < PROBES ? g->groups : PROBES, c->threads);
+		    g->groups < probes ? g->groups : probes, c->threads);
 	}
 	free(leader);
 	free(head);

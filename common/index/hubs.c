@@ -9,7 +9,7 @@
 
 #define CHUNK 192		/* nodes at once */
 #define SHARE 16		/* one of so many is a hub, ... */
-#define HUBS_MAX 4096		/* ... but no more: all are compared with all */
+#define HUBS_MAX 3072		/* ... but no more: all are compared with all */
 #define FLAT 0.75		/* below, there is a structure, and clusters
 				 * follow it */
 #define WORTH 0.5		/* of the sample's nearest */

@@ -11,11 +11,14 @@
 #include "index/search.h"
 
 #define CHUNK 64		/* times four nodes: a thread takes them at once */
+#define NEAR 256		/* by codes: if these are any good, the
+				 * nearest are among so many ... */
+#define DOUBTFUL 0.9		/* ... and below this they may be not */
 
 /* The nearest of each of the sample, sorted; what is not there is above all. */
 struct nearest {
 	uint64_t exact[MEASURE_SAMPLE][MEASURE_K];
-	uint64_t code[MEASURE_SAMPLE][MEASURE_K];
+	uint64_t code[MEASURE_SAMPLE][NEAR];
 };
 
 struct measuring {
@@ -24,14 +27,15 @@ struct measuring {
 	struct nearest *nearest;	/* of each thread */
 };
 
+/* Into a sorted list of so many. */
 static void
-put(uint64_t k[MEASURE_K], uint64_t key)
+put(uint64_t *k, unsigned most, uint64_t key)
 {
 	unsigned t;
 
-	if (key >= k[MEASURE_K - 1])
+	if (key >= k[most - 1])
 		return;
-	for (t = MEASURE_K - 1; t > 0 && k[t - 1] > key; t--)
+	for (t = most - 1; t > 0 && k[t - 1] > key; t--)
 		k[t] = k[t - 1];
 	k[t] = key;
 }
@@ -42,7 +46,7 @@ measure_four(size_t i, unsigned worker, void *arg)
 {
 	const struct measuring *x = arg;
 	struct nearest *own = &x->nearest[worker];
-	float exact[4], code[4];
+	float distance[4];
 	uint32_t to[4], n = 0, s, k;
 
 	for (k = 0; k < 4; k++) {
@@ -53,13 +57,34 @@ measure_four(size_t i, unsigned worker, void *arg)
 			to[k] = x->c->n - 1;
 	}
 	for (s = 0; s < x->m->n; s++) {
-		codes_four_exact(x->c, x->m->node[s], to, exact);
-		codes_four(x->c, x->m->node[s], to, code);
+		codes_four(x->c, x->m->node[s], to, distance);
 		for (k = 0; k < n; k++)
-			if (to[k] != x->m->node[s]) {
-				put(own->exact[s], near_key(exact[k], to[k]));
-				put(own->code[s], near_key(code[k], to[k]));
-			}
+			if (to[k] != x->m->node[s])
+				put(own->code[s], NEAR, near_key(distance[k],
+				    to[k]));
+	}
+}
+
+/* The nearest of those that are near by codes. */
+static void
+refine(size_t s, unsigned worker, void *arg)
+{
+	const struct measuring *x = arg;
+	struct nearest *all = &x->nearest[0];
+	float distance[4];
+	uint32_t to[4], k;
+	unsigned i;
+
+	(void)worker;
+	for (i = 0; i < NEAR && all->code[s][i] != UINT64_MAX; i += 4) {
+		for (k = 0; k < 4; k++)
+			to[k] = (uint32_t)all->code[s][i + k < NEAR && all->
+			    code[s][i + k] != UINT64_MAX ? i + k : i];
+		codes_four_exact(x->c, x->m->node[s], to, distance);
+		for (k = 0; k < 4; k++)
+			if (k == 0 || to[k] != to[0])
+				put(all->exact[s], MEASURE_K, near_key(
+				    distance[k], to[k]));
 	}
 }
 
@@ -95,31 +120,57 @@ compare(struct score *score, const struct measure *m, const struct codes *c,
 	score->all += m->others[s];
 }
 
-/* What all threads have found. */
+/* The nearest, by these codes first. */
 static void
-gather(const struct measuring *x)
+find_nearest(struct measuring *x)
 {
 	struct nearest *all = &x->nearest[0];
 	struct measure *m = x->m;
-	struct score score = { 0 };
 	unsigned w, t;
 	uint32_t s;
 
-	for (s = 0; s < m->n; s++) {
+	memset(x->nearest, 0xff, x->c->threads * sizeof(*x->nearest));
+	workers_run(x->c->threads, ((size_t)x->c->n + 3) / 4, CHUNK,
+	    measure_four, x);
+	for (s = 0; s < m->n; s++)
 		for (w = 1; w < x->c->threads; w++)
-			for (t = 0; t < MEASURE_K; t++) {
-				put(all->exact[s], x->nearest[w].exact[s][t]);
-				put(all->code[s], x->nearest[w].code[s][t]);
-			}
+			for (t = 0; t < NEAR; t++)
+				put(all->code[s], NEAR,
+				    x->nearest[w].code[s][t]);
+	workers_run(x->c->threads, m->n, 1, refine, x);
+	for (s = 0; s < m->n; s++) {
 		for (t = 0; t < MEASURE_K && all->exact[s][t] != UINT64_MAX;
 		    t++) {
 			m->nearest[s][t] = (uint32_t)all->exact[s][t];
 			m->last[s] = near_distance(all->exact[s][t]);
 		}
 		m->others[s] = t;
-		compare(&score, m, x->c, s, all->code[s], t);
 	}
-	m->codes = share_of(&score);
+}
+
+/* How good the codes are; where that is in doubt, the nearest are found without
+ * them. */
+static void
+measure_codes(struct measuring *x)
+{
+	uint64_t best[MEASURE_SAMPLE][MEASURE_K];
+	struct codes exact = *x->c;
+	struct score score = { 0 }, again = { 0 };
+	uint32_t s;
+
+	for (s = 0; s < x->m->n; s++) {
+		memcpy(best[s], x->nearest[0].code[s], sizeof(best[s]));
+		compare(&score, x->m, &exact, s, best[s], x->m->others[s]);
+	}
+	x->m->codes = share_of(&score);
+	if (x->m->codes >= DOUBTFUL || exact.exact)
+		return;
+	exact.exact = true;
+	x->c = &exact;
+	find_nearest(x);
+	for (s = 0; s < x->m->n; s++)
+		compare(&again, x->m, &exact, s, best[s], x->m->others[s]);
+	x->m->codes = share_of(&again);
 }
 
 /* The mean distance from a node is |x|^2 and the mean of all |y|^2, for the
@@ -154,10 +205,8 @@ measure_begin(struct measure *m, const struct codes *c, struct err *e)
 	x.nearest = large_alloc(c->threads, sizeof(*x.nearest));
 	if (!x.nearest)
 		return err_nomem(e);
-	memset(x.nearest, 0xff, c->threads * sizeof(*x.nearest));
-	workers_run(c->threads, ((size_t)c->n + 3) / 4, CHUNK, measure_four,
-	    &x);
-	gather(&x);
+	find_nearest(&x);
+	measure_codes(&x);
 	measure_flat(m, c);
 	large_free(x.nearest);
 	return 0;

@@ -233,13 +233,15 @@ answer(size_t i, unsigned worker, void *arg)
 
 int
 prune_level0(struct graph *g, const struct codes *c, const struct near *l,
-    float factor, unsigned forced, struct err *e)
+    float factor, unsigned asked, unsigned forced, struct err *e)
 {
 	struct pruning p = { .g = g, .c = c, .l = l, .factor = factor,
 	    .forced = forced };
 	int r = 0;
 
-	p.asked = g->m0 < l->kept ? g->m0 : l->kept;
+	p.asked = asked < g->m0 ? asked : g->m0;
+	if (p.asked > l->kept)
+		p.asked = l->kept;
 	p.forward = large_alloc(g->n, p.asked * sizeof(*p.forward));
 	p.count = calloc((size_t)g->n + 1, 1);
 	p.at = calloc((size_t)g->n + 2, sizeof(*p.at));

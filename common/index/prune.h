@@ -28,10 +28,11 @@ unsigned prune_select(const struct codes *c, const uint64_t *key,
     const uint8_t *mutual, unsigned n, unsigned most, float factor,
     uint64_t *out);
 
-/* The links of level 0 from the lists: pruned, made to go both ways, pruned
- * again, filled up to m of the nearest; and up to `forced' neighbours of each
- * upper level.  0, or -1 with *e set: no memory. */
+/* The links of level 0 from the lists: pruned to `asked' at most, made to go
+ * both ways, pruned again, filled up to m of the nearest; and up to `forced'
+ * neighbours of each upper level.  0, or -1 with *e set: no memory. */
 ATTR_NODISCARD int prune_level0(struct graph *g, const struct codes *c,
-    const struct near *l, float factor, unsigned forced, struct err *e);
+    const struct near *l, float factor, unsigned asked, unsigned forced,
+    struct err *e);
 
 #endif

@@ -188,7 +188,7 @@ test_level0(enum given_kind kind, uint32_t n, unsigned m, unsigned kept,
 	for (node = 0; node < n; node++)
 		asked[node].n = plain(near_list(&l, node), l.count[node],
 		    2 * m < kept ? 2 * m : kept, factor, asked[node].key);
-	if (prune_level0(&g, &c, &l, factor, 2, &e) < 0)
+	if (prune_level0(&g, &c, &l, factor, 2 * g.m, 2, &e) < 0)
 		scratch_die(e.msg);
 	for (node = 0; node < n; node++) {
 		const uint32_t *link = g.link0 + (size_t)node * g.m0;
@@ -222,7 +222,7 @@ test_hub(void)
 		key = near_key(between(i, 0), 0);
 		near_merge(&l, i, &key, 1);
 	}
-	if (prune_level0(&g, &c, &l, 1.06f, 2, &e) < 0)
+	if (prune_level0(&g, &c, &l, 1.06f, 2 * g.m, 2, &e) < 0)
 		scratch_die(e.msg);
 	ok(g.count0[0] > 0 && g.count0[0] <= 4 && g.link0[4 * 5] == 0 &&
 	    g.count0[5] == 1, "one that all ask for");
