@@ -84,7 +84,7 @@ file_as_before(const struct staging *s, const char *name, int olddir,
 {
 	int fd = openat(s->dir.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
 	    old = olddir < 0 ? -1 : openat(olddir, name, O_RDONLY |
-	    O_CLOEXEC), r = 0;
+	    O_NONBLOCK | O_CLOEXEC), r = 0;
 
 	if (fd >= 0)
 		r = make_like(s, fd, old, e);
@@ -258,7 +258,10 @@ staging_check_backup(const char *dir, const char *backup, struct err *e)
 
 	if (!parent)
 		return err_nomem(e);
-	if (lstat(backup, &st) == 0)
+	if (*backup == '\0')
+		r = err_usage(e, "a directory without a name cannot be the "
+		    "backup");
+	else if (lstat(backup, &st) == 0)
 		r = err_usage(e, "%s exists; name a directory that does not",
 		    err_tail(backup));
 	else if (!(real = realpath(parent, NULL)) || stat(dir, &st) < 0)
@@ -274,7 +277,8 @@ staging_check_backup(const char *dir, const char *backup, struct err *e)
 static int
 copy_file(int from, const char *name, int to, struct err *e)
 {
-	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out, r;
+	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC), out, r;
 	struct stat st;
 
 	if (in < 0)
@@ -313,9 +317,11 @@ copy_away(int fd, const char *backup, struct err *e)
 		closedir(dir);
 		return -1;
 	}
-	while (r == 0 && (d = readdir(dir)))
+	while (r == 0 && (errno = 0, d = readdir(dir)))
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			r = copy_file(fd, d->d_name, to.fd, e);
+	if (r == 0 && errno)		/* or what was not read were lost */
+		r = err_system(e, "the old index");
 	closedir(dir);
 	if (r == 0)
 		r = file_like(to.fd, fd, e);
