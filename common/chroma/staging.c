@@ -43,7 +43,8 @@ staging_begin(struct staging *s, const char *dir, struct err *e)
 		return err_nomem(e);
 	}
 	s->parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->parent < 0) {
+	/* (the message is about DIR: its name in there says nothing) */
+	if (s->parent < 0 || faccessat(s->parent, ".", W_OK, AT_EACCESS) < 0) {
 		err_system(e, "%s", err_tail(dir));
 	} else if (dirnew_begin(&s->dir, s->path, e) == 0) {
 		if (put_mark(s->dir.fd) == 0)
@@ -371,14 +372,15 @@ retire(int dirfd, const char *old, const char *backup, struct err *e)
 	int fd = openat(dirfd, old, DIR_FLAGS), r = 0;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_system(e, "%s", old);
+		return errno == ENOENT ? 0 : err_system(e, "opening it");
 	if (backup)
 		r = move_away(dirfd, old, backup, e);
 	if (r == 0 && backup)
 		r = copy_away(fd, backup, e);
 	/* marked, so that if this is interrupted the next run goes on */
-	if (r == 0 && (put_mark(fd) < 0 || remove_index(dirfd, old, fd) < 0))
-		r = err_system(e, "%s", old);
+	if (r == 0 && (put_mark(fd) < 0 || (remove_index(dirfd, old, fd) < 0 &&
+	    errno != ENOTEMPTY && errno != EEXIST)))
+		r = err_system(e, "the index");
 	close(fd);
 	return r < 0 ? -1 : 0;
 }
