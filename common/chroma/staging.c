@@ -316,6 +316,7 @@ copy_away(int fd, const char *backup, struct err *e)
 	}
 	if (dirnew_begin(&to, backup, e) < 0) {
 		closedir(dir);
+		e->status = STATUS_SYSTEM;	/* not the user's mistake now */
 		return -1;
 	}
 	while (r == 0 && (errno = 0, d = readdir(dir)))
@@ -326,8 +327,12 @@ copy_away(int fd, const char *backup, struct err *e)
 	closedir(dir);
 	if (r == 0)
 		r = file_like(to.fd, fd, e);
-	if (r == 0)
-		return dirnew_commit(&to, e);
+	if (r == 0) {
+		r = dirnew_commit(&to, e);
+		if (r < 0)
+			e->status = STATUS_SYSTEM;
+		return r;
+	}
 	dirnew_abort(&to);
 	return err_in(e, err_tail(backup));
 }
@@ -354,9 +359,14 @@ move_away(int dirfd, const char *old, const char *backup, struct err *e)
 	if (renameat2(dirfd, old, AT_FDCWD, backup, RENAME_NOREPLACE) < 0) {
 		if (errno == EXDEV)
 			return 0;
-		if ((errno != EINVAL && errno != ENOSYS) ||
-		    lstat(backup, &st) == 0 ||
-		    renameat(dirfd, old, AT_FDCWD, backup) < 0)
+		if (errno != EINVAL && errno != ENOSYS)
+			return err_system(e, "%s", err_tail(backup));
+		/* a file system that cannot be told not to replace */
+		if (lstat(backup, &st) == 0) {
+			errno = EEXIST;
+			return err_system(e, "%s", err_tail(backup));
+		}
+		if (renameat(dirfd, old, AT_FDCWD, backup) < 0)
 			return err_system(e, "%s", err_tail(backup));
 	}
 	parent = parent_of(backup);
