@@ -175,7 +175,10 @@ test_sweep(void)
 	struct dirnew d;
 	struct err e = { 0 };
 	int parent = open(scratch_path("d"), O_RDONLY | O_DIRECTORY), fd;
+	char made[512];			/* a dirnew borrows it */
 	size_t i;
+
+	snprintf(made, sizeof(made), "%s", in_dir("made"));
 
 	for (i = 0; i < COUNT(left); i++) {
 		mkdir(in_dir(left[i].name), 0777);
@@ -190,7 +193,7 @@ test_sweep(void)
 	mkdir(in_dir(".q.chromautils-7"), 0777);
 	mkdir(in_dir(".q.chromautils-7/sub"), 0777);
 	/* our own, that lives */
-	ok(dirnew_begin(&d, in_dir("new"), &e) == 0 && put(d.fd, "a"),
+	ok(dirnew_begin(&d, made, &e) == 0 && put(d.fd, "a"),
 	    "sweep: %s", e.msg);
 	dirnew_sweep(parent, is_our_name);
 	for (i = 0; i < COUNT(left); i++)
@@ -220,8 +223,10 @@ test_sync(void)
 {
 	struct dirnew d;
 	struct err e = { 0 };
+	char made[512];
 
-	ok(dirnew_begin(&d, in_dir("synced"), &e) == 0 &&
+	snprintf(made, sizeof(made), "%s", in_dir("synced"));
+	ok(dirnew_begin(&d, made, &e) == 0 &&
 	    dirnew_sync(&d, &e) == 0 && put(d.fd, "a") &&
 	    dirnew_sync(&d, &e) == 0 && dirnew_sync(&d, &e) == 0,
 	    "synced: %s", e.msg);
