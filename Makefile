@@ -70,7 +70,7 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t
 	t_stream t_textset t_utf8 t_wal t_when t_where
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
-	t_jsonedit t_paramset
+	t_jsonedit t_paramset t_staging t_uuid
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch

@@ -193,6 +193,16 @@ begun(void *arg, const struct begin *b, struct slice col, struct err *e)
 	return publish_begin(arg, b, col, e);
 }
 
+/* The collection was found in the directory, but not in a stream. */
+static int
+not_of_it(const struct job *j, struct err *e)
+{
+	const struct err why = *e;
+
+	return err_data(e, "%.400s: this stream is not of %s", why.msg,
+	    err_tail(j->publish.dir));
+}
+
 static int
 read_all(struct job *j, char *const path[], struct err *e)
 {
@@ -219,7 +229,8 @@ read_all(struct job *j, char *const path[], struct err *e)
 		return -1;
 	for (i = 0; i == 0 || (path[0] && path[i]); i++)
 		if (feed_read(&j->feed, path[i], e) < 0)
-			return -1;
+			return cf->install && e->status == STATUS_USAGE ?
+			    not_of_it(j, e) : -1;
 	progress_end();
 	if (feed_end(&j->feed, e) < 0)
 		return -1;

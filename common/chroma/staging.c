@@ -43,7 +43,8 @@ staging_begin(struct staging *s, const char *dir, struct err *e)
 		return err_nomem(e);
 	}
 	s->parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->parent < 0) {
+	/* (the message is about DIR: its name in there says nothing) */
+	if (s->parent < 0 || faccessat(s->parent, ".", W_OK, AT_EACCESS) < 0) {
 		err_system(e, "%s", err_tail(dir));
 	} else if (dirnew_begin(&s->dir, s->path, e) == 0) {
 		if (put_mark(s->dir.fd) == 0)
@@ -84,7 +85,7 @@ file_as_before(const struct staging *s, const char *name, int olddir,
 {
 	int fd = openat(s->dir.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
 	    old = olddir < 0 ? -1 : openat(olddir, name, O_RDONLY |
-	    O_CLOEXEC), r = 0;
+	    O_NONBLOCK | O_CLOEXEC), r = 0;
 
 	if (fd >= 0)
 		r = make_like(s, fd, old, e);
@@ -258,7 +259,10 @@ staging_check_backup(const char *dir, const char *backup, struct err *e)
 
 	if (!parent)
 		return err_nomem(e);
-	if (lstat(backup, &st) == 0)
+	if (*backup == '\0')
+		r = err_usage(e, "a directory without a name cannot be the "
+		    "backup");
+	else if (lstat(backup, &st) == 0)
 		r = err_usage(e, "%s exists; name a directory that does not",
 		    err_tail(backup));
 	else if (!(real = realpath(parent, NULL)) || stat(dir, &st) < 0)
@@ -274,7 +278,8 @@ staging_check_backup(const char *dir, const char *backup, struct err *e)
 static int
 copy_file(int from, const char *name, int to, struct err *e)
 {
-	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out, r;
+	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC), out, r;
 	struct stat st;
 
 	if (in < 0)
@@ -311,16 +316,23 @@ copy_away(int fd, const char *backup, struct err *e)
 	}
 	if (dirnew_begin(&to, backup, e) < 0) {
 		closedir(dir);
+		e->status = STATUS_SYSTEM;	/* not the user's mistake now */
 		return -1;
 	}
-	while (r == 0 && (d = readdir(dir)))
+	while (r == 0 && (errno = 0, d = readdir(dir)))
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			r = copy_file(fd, d->d_name, to.fd, e);
+	if (r == 0 && errno)		/* or what was not read were lost */
+		r = err_system(e, "the old index");
 	closedir(dir);
 	if (r == 0)
 		r = file_like(to.fd, fd, e);
-	if (r == 0)
-		return dirnew_commit(&to, e);
+	if (r == 0) {
+		r = dirnew_commit(&to, e);
+		if (r < 0)
+			e->status = STATUS_SYSTEM;
+		return r;
+	}
 	dirnew_abort(&to);
 	return err_in(e, err_tail(backup));
 }
@@ -347,9 +359,14 @@ move_away(int dirfd, const char *old, const char *backup, struct err *e)
 	if (renameat2(dirfd, old, AT_FDCWD, backup, RENAME_NOREPLACE) < 0) {
 		if (errno == EXDEV)
 			return 0;
-		if ((errno != EINVAL && errno != ENOSYS) ||
-		    lstat(backup, &st) == 0 ||
-		    renameat(dirfd, old, AT_FDCWD, backup) < 0)
+		if (errno != EINVAL && errno != ENOSYS)
+			return err_system(e, "%s", err_tail(backup));
+		/* a file system that cannot be told not to replace */
+		if (lstat(backup, &st) == 0) {
+			errno = EEXIST;
+			return err_system(e, "%s", err_tail(backup));
+		}
+		if (renameat(dirfd, old, AT_FDCWD, backup) < 0)
 			return err_system(e, "%s", err_tail(backup));
 	}
 	parent = parent_of(backup);
@@ -365,14 +382,15 @@ retire(int dirfd, const char *old, const char *backup, struct err *e)
 	int fd = openat(dirfd, old, DIR_FLAGS), r = 0;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_system(e, "%s", old);
+		return errno == ENOENT ? 0 : err_system(e, "opening it");
 	if (backup)
 		r = move_away(dirfd, old, backup, e);
 	if (r == 0 && backup)
 		r = copy_away(fd, backup, e);
 	/* marked, so that if this is interrupted the next run goes on */
-	if (r == 0 && (put_mark(fd) < 0 || remove_index(dirfd, old, fd) < 0))
-		r = err_system(e, "%s", old);
+	if (r == 0 && (put_mark(fd) < 0 || (remove_index(dirfd, old, fd) < 0 &&
+	    errno != ENOTEMPTY && errno != EEXIST)))
+		r = err_system(e, "the index");
 	close(fd);
 	return r < 0 ? -1 : 0;
 }

@@ -592,6 +592,123 @@ test_use(void)
 	coverage_end(&cv);
 }
 
+/* ---- an index in the place of another ---- */
+
+/* The directory name gets two ids; a letter each: h as in the others, o
+ * another vector, - no such id (the last). */
+static void
+make_index(const char *name, const char *have)
+{
+	struct maker m;
+	uint32_t n = have[1] == '-' ? have[0] == '-' ? 0 : 1 : 2, i;
+	char to[256];
+
+	make(&m, n, 0);
+	for (i = 0; i < n; i++)
+		if (have[i] == 'o')
+			memcpy(m.file[INDEX_LEVEL0].p + i * ELEMENT + 20,
+			    OTHER, 8);
+	write_out(&m);
+	if (strcmp(name, "index") == 0)
+		return;
+	for (i = 0; i < INDEX_FILES; i++) {
+		snprintf(to, sizeof(to), "%.100s/%s", name,
+		    index_file_name[i]);
+		unlink(scratch_path(to));
+	}
+	rmdir(scratch_path(name));
+	if (rename(scratch_path("index"), scratch_path(name)) < 0)
+		scratch_die("rename");
+}
+
+static const struct {
+	const char *present, *new;
+	const char *rows, *record;	/* of id0 */
+	enum coverage_reason want;
+} replaced[] = {
+	/* no row says anything: it is as before */
+	{ "hh", "hh", "", "1", COVERAGE_NONE },
+	{ "oh", "oh", "", "1", COVERAGE_NONE },
+	{ "hh", "oh", "", "1", COVERAGE_CHANGED },
+	{ "oh", "hh", "", "1", COVERAGE_CHANGED },
+	{ "hh", "--", "", "1", COVERAGE_NO_VECTOR },
+	{ "--", "hh", "", "1", COVERAGE_NONE },
+	{ "--", "--", "", "1", COVERAGE_NO_VECTOR },
+	/* those of no record do not matter */
+	{ "hh", "oh", "", NO, COVERAGE_NONE },
+	{ "hh", "--", "", NO, COVERAGE_NONE },
+	/* a row says it */
+	{ "hh", "oh", "Ao!", "1", COVERAGE_NONE },
+	{ "oh", "hh", "Uh!", "1", COVERAGE_NONE },
+	{ "oh", "oh", "Uh!", "1", COVERAGE_OTHER_VECTOR },
+	{ "hh", "oh", "U-!", "1", COVERAGE_CHANGED },
+	{ "hh", "oh", "Uh! D-! Ao!", "3", COVERAGE_NONE },
+	{ "hh", "oh", "D-! A-!", "2", COVERAGE_CHANGED },
+	{ "hh", "oh", "D-!", NO, COVERAGE_NONE },
+	{ "hh", "oh", "Ao! D-!", NO, COVERAGE_NONE },
+	/* an ADD without effect does not */
+	{ "hh", "oh", "Ao!", "0", COVERAGE_CHANGED },
+	{ "hh", "hh", "Ao!", "0", COVERAGE_NONE },
+	/* a row that stays will say it again */
+	{ "hh", "oh", "Ph", "1", COVERAGE_NONE },
+	{ "hh", "--", "Ph", "1", COVERAGE_NONE },
+	{ "hh", "oh", "U-", "1", COVERAGE_CHANGED },
+};
+
+static void
+test_replaced(void)
+{
+	struct coverage cv;
+	struct maker m;
+	struct err e = { 0 };
+	size_t i;
+	int r;
+
+	for (i = 0; i < COUNT(replaced); i++) {
+		make_index("new", replaced[i].new);
+		make_index("index", replaced[i].present);
+		reset();
+		sql("DELETE FROM embeddings; DELETE FROM embeddings_queue");
+		if (replaced[i].record)
+			put_record("ma", "id0", replaced[i].record, "NULL");
+		r = coverage_start(&cv, &db, &catalog, NULL, &e) < 0 ||
+		    coverage_use_new(&cv, &collections[0], dirfd_of, "new",
+		    SPACE_L2, &e) < 0 || put_rows(&cv, &collections[0], "id0",
+		    replaced[i].rows, 1, &e) < 0 ||
+		    coverage_judge(&cv, &e) < 0 ? -1 : reason_of(&cv);
+		ok(r == (int)replaced[i].want && coverage_passed(&cv,
+		    &collections[0]) == (r == COVERAGE_NONE),
+		    "%s for %s, %s, record %s: %s", replaced[i].new,
+		    replaced[i].present, replaced[i].rows, replaced[i].record ?
+		    replaced[i].record : "none", r < 0 ? e.msg :
+		    coverage_reason_text((enum coverage_reason)r));
+		coverage_end(&cv);
+	}
+	/* the new one must be sound; the present one need not, nor be there */
+	for (i = 0; i < 3; i++) {
+		make_index("new", "hh");
+		make(&m, 2, 0);
+		m.file[INDEX_LEVEL0].p[0] = 99;
+		write_out(&m);
+		if (i == 0 && rename(scratch_path("index"),
+		    scratch_path("swap")) == 0 &&
+		    rename(scratch_path("new"), scratch_path("index")) == 0)
+			rename(scratch_path("swap"), scratch_path("new"));
+		reset();
+		put_record("ma", "id0", "1", "NULL");
+		if (i == 2)
+			collections[0].vector_segment = "none";
+		ok(coverage_start(&cv, &db, &catalog, NULL, &e) == 0 &&
+		    coverage_use_new(&cv, &collections[0], dirfd_of, "new",
+		    SPACE_L2, &e) == 0 && coverage_judge(&cv, &e) == 0 &&
+		    reason_of(&cv) == COVERAGE_NONE &&
+		    coverage_passed(&cv, &collections[0]) == (i > 0), "%s",
+		    i == 0 ? "the new one is damaged" : i == 1 ?
+		    "the present one is damaged" : "the present one is gone");
+		coverage_end(&cv);
+	}
+}
+
 int
 main(void)
 {
@@ -607,6 +724,7 @@ main(void)
 	test_overtaken();
 	test_several();
 	test_use();
+	test_replaced();
 	db_close(&db);
 	sqlite3_close(writer);
 	return tap_done();

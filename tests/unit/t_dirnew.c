@@ -151,6 +151,94 @@ test_leftovers(void)
 	ok(dirnew_commit(&d, &e) == 0 && names(in_dir("x")) == 1, "  done");
 }
 
+static bool
+is_our_name(struct slice name)
+{
+	return slice_is(name, "q") || slice_is(name, "a.chromautils-3");
+}
+
+/* For all names that are ours. */
+static void
+test_sweep(void)
+{
+	static const struct {
+		const char *name;
+		bool stays;
+	} left[] = {
+		{ ".q.chromautils-1", false }, { ".q.chromautils-22", false },
+		{ ".a.chromautils-3.chromautils-4", false },
+		{ ".y.chromautils-1", true }, { ".q.chromautils-1a", true },
+		{ ".q.chromautils-", true }, { "q.chromautils-1", true },
+		{ "..chromautils-1", true }, { ".chromautils-1", true },
+		{ ".q", true }, { "q", true },
+	};
+	struct dirnew d;
+	struct err e = { 0 };
+	int parent = open(scratch_path("d"), O_RDONLY | O_DIRECTORY), fd;
+	char made[512];			/* a dirnew borrows it */
+	size_t i;
+
+	snprintf(made, sizeof(made), "%s", in_dir("made"));
+
+	for (i = 0; i < COUNT(left); i++) {
+		mkdir(in_dir(left[i].name), 0777);
+		fd = open(in_dir(left[i].name), O_RDONLY | O_DIRECTORY);
+		if (fd < 0 || !put(fd, "header.bin"))
+			scratch_die(left[i].name);
+		close(fd);
+	}
+	if (symlink("q", in_dir(".q.chromautils-5")) < 0)
+		scratch_die("symlink");
+	scratch_write(in_dir(".q.chromautils-6"), slice_str("a file"));
+	mkdir(in_dir(".q.chromautils-7"), 0777);
+	mkdir(in_dir(".q.chromautils-7/sub"), 0777);
+	/* our own, that lives */
+	ok(dirnew_begin(&d, made, &e) == 0 && put(d.fd, "a"),
+	    "sweep: %s", e.msg);
+	dirnew_sweep(parent, is_our_name);
+	for (i = 0; i < COUNT(left); i++)
+		ok((names(in_dir(left[i].name)) == 1) == left[i].stays,
+		    "  %s %s", left[i].name, left[i].stays ? "stays" : "goes");
+	ok(names(in_dir(".q.chromautils-5")) == 1, "  links are not followed");
+	ok(access(in_dir(".q.chromautils-6"), F_OK) == 0, "  nor files ours");
+	ok(names(in_dir(".q.chromautils-7")) == 1, "  nor trees");
+	ok(dirnew_commit(&d, &e) == 0, "  ours lives");
+	ok(dirnew_begin(&d, in_dir("q2"), &e) == 0 && put(d.fd, "a"),
+	    "begun");
+	free(d.name);
+	d.name = strdup("q");		/* so that the sweep would take it */
+	rename(in_dir(d.tmp), in_dir(".q.chromautils-8"));
+	dirnew_sweep(parent, is_our_name);
+	ok(names(in_dir(".q.chromautils-8")) == 1, "  a living one stays, "
+	    "also for who has it");
+	free(d.tmp);
+	d.tmp = strdup(".q.chromautils-8");
+	dirnew_abort(&d);
+	close(parent);
+}
+
+/* Its files are on disk; links and what cannot be opened are an error. */
+static void
+test_sync(void)
+{
+	struct dirnew d;
+	struct err e = { 0 };
+	char made[512];
+
+	snprintf(made, sizeof(made), "%s", in_dir("synced"));
+	ok(dirnew_begin(&d, made, &e) == 0 &&
+	    dirnew_sync(&d, &e) == 0 && put(d.fd, "a") &&
+	    dirnew_sync(&d, &e) == 0 && dirnew_sync(&d, &e) == 0,
+	    "synced: %s", e.msg);
+	ok(symlinkat("a", d.fd, "link") == 0 && dirnew_sync(&d, &e) == -1 &&
+	    e.status == STATUS_SYSTEM && strstr(e.msg, "/synced: fsync: "),
+	    "  %s", e.msg);
+	ok(access(in_dir("synced"), F_OK) < 0 && names(in_dir(d.tmp)) == 2,
+	    "  it is still there");
+	ok(unlinkat(d.fd, "link", 0) == 0 && dirnew_commit(&d, &e) == 0 &&
+	    names(in_dir("synced")) == 1, "  and gets its name");
+}
+
 int
 main(void)
 {
@@ -160,5 +248,7 @@ main(void)
 	test_names();
 	test_races();
 	test_leftovers();
+	test_sweep();
+	test_sync();
 	return tap_done();
 }

@@ -266,10 +266,42 @@ test_find(void)
 	intake_release(&in);
 }
 
+static void
+test_drop(void)
+{
+	uint32_t a;
+
+	begin();
+	VECTOR("a", 1), VECTOR("b", 2), VECTOR("c", 3);
+	ROW(UPSERT, "c", 4, 7);
+	a = intake_find(&in, slice_str("a"));
+	intake_drop(&in, a);
+	ok(in.live == 2 && intake_find(&in, slice_str("a")) == UINT32_MAX,
+	    "taken out");
+	intake_drop(&in, a);
+	ok(in.live == 2, "  once");
+	intake_drop(&in, intake_find(&in, slice_str("c")));
+	is("b=2/0", "what is left");
+
+	begin();
+	VECTOR("a", 1);
+	intake_drop(&in, intake_find(&in, slice_str("a")));
+	ok(in.live == 0, "all taken out");
+	ROW(UPDATE, "a", 5, 8);
+	is("", "an UPDATE of what was taken out");
+
+	begin();
+	VECTOR("a", 1), VECTOR("b", 2);
+	intake_drop(&in, intake_find(&in, slice_str("a")));
+	ROW(ADD, "a", 6, 9);
+	is("a=6/9 b=2/0", "an ADD of what was taken out");
+}
+
 int
 main(void)
 {
 	test_rows();
+	test_drop();
 	test_hints();
 	test_find();
 	test_mistakes();
