@@ -142,6 +142,21 @@ time_of(const struct db_value *v)
 	    when_parse(v->bytes.p, v->bytes.len, &ms) == 0 ? ms : INT64_MIN;
 }
 
+/* Whether the new index has what the present one has, but for what a cosine
+ * index rounds: the new one, or the present one where the new has it from the
+ * log. */
+static bool
+have_same(const struct coverage_collection *cc, uint32_t internal,
+    uint32_t present, uint8_t *room)
+{
+	const struct elements *el = &cc->elements, *was = &cc->present;
+	const uint64_t dim = was->dir.header.dim;
+
+	return elements_holds(el, internal, elements_vector(was, present,
+	    room), dim) || (el->dir.header.dim == dim && elements_holds(was,
+	    present, elements_vector(el, internal, room), dim));
+}
+
 /* What the indexes have of an id that is live. */
 static int
 what_is_held(const struct coverage_collection *cc, struct slice id,
@@ -154,9 +169,7 @@ what_is_held(const struct coverage_collection *cc, struct slice id,
 	if (!cc->replaces || !elements_find(&cc->present, id, &present))
 		return flags;
 	flags |= PRESENT;
-	if (has && elements_holds(&cc->elements, internal,
-	    elements_vector(&cc->present, present, room),
-	    cc->present.dir.header.dim))
+	if (has && have_same(cc, internal, present, room))
 		flags |= SAME;
 	return flags;
 }

@@ -335,6 +335,7 @@ feed_begin(struct feed *f, const char *tmpdir, struct err *e)
 	f->said.space = SPACE_UNKNOWN;
 	if (intake_init(&f->in, tmpdir, e) < 0)
 		return -1;
+	f->in.exact = f->space == SPACE_L2 || f->space == SPACE_IP;
 	if (f->ids && in_open(&f->of.in, f->ids, e) < 0)
 		return -1;
 	f->of.open = f->ids;

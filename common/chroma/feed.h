@@ -37,7 +37,8 @@ struct feed_ids {
 struct feed {
 	/* by the caller; borrowed */
 	struct only only;		/* its name: the collection */
-	enum space space;		/* decides where streams differ;
+	enum space space;		/* decides where streams differ, and
+					 * what is rounded (intake.h);
 					 * SPACE_UNKNOWN: they may not */
 	bool matrix;
 	enum matrix_form form;

@@ -234,7 +234,7 @@ put(struct intake *in, struct intake_id *id, const struct record *r,
 	if (same < 0)
 		return -1;
 	id->seq_id = r->has & FIELD_SEQ_ID && r->seq_id > 0 ? r->seq_id : 0;
-	if (same)
+	if (same && !in->exact)
 		return 0;
 	buf_add(&in->out, r->embedding, (size_t)r->dim * 4);
 	le_put_f32(length, has_length ? r->length : 0);
@@ -243,6 +243,28 @@ put(struct intake *in, struct intake_id *id, const struct record *r,
 	in->live += id->vector == 0;
 	id->vector = ++in->vectors;
 	return in->out.len >= FLUSH ? flush(in, e) : 0;
+}
+
+/* An ADD of what is there has no effect; but it may be the very row from which
+ * a cosine index had the vector, and has it unrounded. */
+static int
+add(struct intake *in, struct intake_id *id, const struct record *r,
+    struct err *e)
+{
+	const int64_t seq_id = id->seq_id;
+	int same;
+
+	if (id->vector == 0)
+		return put(in, id, r, e);
+	if (!in->exact || r->dim != in->dim)
+		return 0;
+	same = has_it(in, id, r->embedding, e);
+	if (same <= 0)
+		return same;
+	if (put(in, id, r, e) < 0)
+		return -1;
+	id->seq_id = seq_id;
+	return 0;
 }
 
 /* Those of level 0. */
@@ -286,7 +308,7 @@ intake_take(struct intake *in, const struct record *r, struct err *e)
 		id->vector = 0;
 		return 0;
 	case OPERATION_ADD:
-		return vector && id->vector == 0 ? put(in, id, r, e) : 0;
+		return vector ? add(in, id, r, e) : 0;
 	case OPERATION_UPDATE:
 		return vector && id->vector != 0 ? put(in, id, r, e) : 0;
 	case OPERATION_UPSERT:

@@ -7,8 +7,9 @@
  * that an index had already applied when it was dumped change nothing.
  *
  * A vector that came with the length by which its index stored it keeps that,
- * and stays when a row has the same but for such an index's rounding.  Links
- * that came with it are remembered as hints.
+ * and stays when a row has the same but for such an index's rounding; for an
+ * index that does not round (exact), the row's takes its place, an ADD's, too.
+ * Links that came with it are remembered as hints.
  *
  * Memory: 40 to 48 bytes an id, 16 more where there are links; vectors, ids and
  * links lie in files without names.
@@ -45,6 +46,7 @@ struct intake_links {
 };
 
 struct intake {
+	bool exact;			/* by the caller: see above */
 	uint32_t dim;			/* 0: no vector yet */
 	uint64_t records;		/* taken */
 	uint32_t live;			/* ids that have a vector */

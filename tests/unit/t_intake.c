@@ -107,6 +107,44 @@ test_rows(void)
 	is("a=1/3", "deleted and added again");
 }
 
+/* A vector with the length by which a cosine index had stored it. */
+static void
+rounded(const char *id, float a)
+{
+	float x[2] = { a, a + 1 };
+	struct record r = { .type = RECORD_VECTOR, .has = FIELD_ID |
+	    FIELD_EMBEDDING | FIELD_LENGTH, .id = slice_str(id), .dim = 2,
+	    .embedding = (const uint8_t *)x, .length = 5 };
+	struct err e;
+
+	if (intake_take(&in, &r, &e) < 0)
+		scratch_die(e.msg);
+}
+
+/* The vectors of a log, which a cosine index gives back rounded. */
+static void
+rounded_rows(bool exact)
+{
+	begin();
+	in.exact = exact;
+	rounded("a", 3.0000002F), rounded("b", 4.0000005F), rounded("c", 5);
+	ROW(ADD, "a", 3, 1), ROW(UPSERT, "b", 4, 2), ROW(ADD, "c", 7, 3);
+}
+
+static void
+test_rounded(void)
+{
+	rounded_rows(false);
+	ok(in.vectors == 3, "what a row has but for rounding stays");
+	is("a=3/0 b=4/2 c=5/0", "and an ADD does nothing");
+	rounded_rows(true);
+	ok(in.vectors == 5 && in.live == 3, "or it takes its place");
+	is("a=3/0 b=4/2 c=5/0", "but for an ADD of another");
+	rounded_rows(true);
+	ROW(UPSERT, "b", 9, 4), ROW(ADD, "a", 8, 5);
+	is("a=3/0 b=9/4 c=5/0", "later rows count as ever");
+}
+
 static void
 test_mistakes(void)
 {
@@ -302,6 +340,7 @@ main(void)
 {
 	test_rows();
 	test_drop();
+	test_rounded();
 	test_hints();
 	test_find();
 	test_mistakes();
