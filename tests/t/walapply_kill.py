@@ -111,14 +111,13 @@ class Trial:
                 self.one(call, n)
 
     def full(self):
-        used = sum(-(-os.stat(os.path.join(self.base, n)).st_blocks // 8) for n in self.names) + \
-            len(self.names)
         os.makedirs("mnt", exist_ok=True)
         home = os.getcwd()
-        for more in range(0, 200, 3 if LONG else 12):
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % (4 * (used + more)),
-                            "tmpfs", "mnt"], check=True)
+        for more in range(0, 120, 1 if LONG else 4):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", "mnt"], check=True)
             copy(self.base, "mnt/d")
+            with open("mnt/fill", "wb") as f:
+                f.write(bytes(4096 * (os.statvfs("mnt").f_bavail - more)))
             done = run(["chroma-walapply", "mnt/d"])
             copy("mnt/d", "d")
             subprocess.run(["umount", "mnt"], check=True, cwd=home)
