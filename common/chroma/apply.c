@@ -480,6 +480,45 @@ refuse(struct apply_of *of)
 	    .refused_at = of->refused_at, .effect = of->effect };
 }
 
+/* Whether the new M can be read.  1, 0, -1 with *e set. */
+static int
+is_marked(struct apply *a, const struct apply_of *of,
+    const struct collection *col, struct err *e)
+{
+	struct db_stmt st;
+	int64_t ignored;
+	int got;
+
+	if (db_prepare(a->db, &st, "SELECT 1 FROM max_seq_id WHERE "
+	    "segment_id = ?1 AND seq_id IS ?2", e) < 0)
+		return -1;
+	db_bind_text(&st, 1, slice_str(col->metadata_segment));
+	bind_seq_id(a, &st, 2, of->last);
+	got = look_up(&st, &ignored, e);
+	db_finish(&st);
+	return got;
+}
+
+/* A disk that fails in the moment of the commit may leave the one or the
+ * other. */
+static int
+commit(struct apply *a, const struct apply_of *of,
+    const struct collection *col, struct err *e)
+{
+	struct err why, ignored;
+
+	if (db_exec(a->db, "COMMIT", e) == 0)
+		return 0;
+	why = *e;
+	(void)!db_exec(a->db, "ROLLBACK", &ignored);
+	if (is_marked(a, of, col, &ignored) != 0)
+		return err_fail(e, "%.300s; whether collection %s is applied "
+		    "is not certain: see to the disk, and run again", why.msg,
+		    err_tail(col->name));
+	*e = why;
+	return -1;
+}
+
 int
 apply_collection(struct apply *a, size_t i, struct claim *claim,
     struct err *e)
@@ -503,11 +542,12 @@ apply_collection(struct apply *a, size_t i, struct claim *claim,
 		if (db_exec(a->db, "BEGIN", e) < 0)
 			return -1;
 		got = with_schema(a, of, col, e);
-		if (got > 0 && (claim_look(claim, e) < 0 ||
-		    db_exec(a->db, "COMMIT", e) < 0))
+		if (got > 0 && claim_look(claim, e) < 0)
 			got = -1;
 		if (got <= 0)
 			(void)!db_exec(a->db, "ROLLBACK", &ignored);
+		else
+			got = commit(a, of, col, e) < 0 ? -1 : 1;
 	}
 	if (got == 0)
 		refuse(of);

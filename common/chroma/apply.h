@@ -69,7 +69,7 @@ ATTR_NODISCARD int apply_open(struct apply *a, struct db *db,
  * would be; nothing happens if there is nothing.  A row that Chroma would choke
  * on refuses the whole collection (a->of[]).  claim: looked at before the
  * commit; NULL in a dry run.  0, or -1 with *e set: then nothing of this
- * collection was applied. */
+ * collection was applied, unless *e says that this is not certain. */
 ATTR_NODISCARD int apply_collection(struct apply *a, size_t i,
     struct claim *claim, struct err *e);
 

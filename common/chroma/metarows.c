@@ -163,7 +163,7 @@ put_list(struct metarows *m, int64_t number, const struct metavalues *values,
 
 	for (i = 0; i < v->n; i++)
 		if (put_scalar(m, &m->list_put, number, v->key,
-		    meta_element(values, v->first + i), e) < 0)
+		    metavalues_element(values, v->first + i), e) < 0)
 			return -1;
 	return 0;
 }

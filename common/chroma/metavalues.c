@@ -274,7 +274,7 @@ metavalues_parse(struct metavalues *m, struct slice text,
 }
 
 const struct meta_scalar *
-meta_element(const struct metavalues *m, size_t i)
+metavalues_element(const struct metavalues *m, size_t i)
 {
 	return (const struct meta_scalar *)(const void *)m->elements.p + i;
 }

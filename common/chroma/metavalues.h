@@ -33,7 +33,7 @@ struct meta_value {
 	struct meta_scalar v;	/* of a list only the type: that of all its
 				 * elements, META_BOOL if it has none */
 	bool list;
-	size_t first, n;	/* of a list: its elements, see meta_element() */
+	size_t first, n;	/* of a list: its elements, see metavalues_element() */
 };
 
 /* Whose reading it is. */
@@ -62,7 +62,7 @@ struct metavalues {
 ATTR_NODISCARD int metavalues_parse(struct metavalues *m, struct slice text,
     const struct meta_dialect *d, const char **why, struct err *e);
 
-const struct meta_scalar *meta_element(const struct metavalues *m, size_t i);
+const struct meta_scalar *metavalues_element(const struct metavalues *m, size_t i);
 
 void metavalues_release(struct metavalues *m);
 

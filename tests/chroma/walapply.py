@@ -305,8 +305,6 @@ def revive(work, seed):
     before = tables(db)
     still = [n for n in NAMES if not answers(db, n)]
     wrong = list(compare(before, tables(db), "after Chroma has looked"))
-    fresh(run, db, history.batch(NAMES))
-    still += [n for n in NAMES if not answers(db, n)]
     print("\n".join(wrong), still)
     return bool(not dead or status or wrong or still)
 
