@@ -497,7 +497,8 @@ static int
 write_metadata(struct places *p, enum param i, struct err *e)
 {
 #define OTHER_METADATA "collection_metadata " \
-	"WHERE collection_id = ?4 AND key = ?5 AND NOT (str_value IS ?1 AND int_value IS CAST(?2 AS INTEGER) AND " \
+	"WHERE collection_id = ?4 AND key = ?5 AND NOT (" \
+	"str_value IS ?1 AND int_value IS CAST(?2 AS INTEGER) AND " \
 	"float_value IS CAST(?3 AS REAL))"
 	struct db_stmt st;
 	char number[F64_ROOM];
