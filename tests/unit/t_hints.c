@@ -143,6 +143,43 @@ test_merge(unsigned links, unsigned threads)
 	free(m);
 }
 
+/* Links to the true nearest, to others, and none. */
+static void
+test_measure(void)
+{
+	struct vectors v = given_make(GIVEN_UNIFORM, N, 20);
+	uint32_t same[N], none[2] = { 0, 1 }, i;
+	double share[3] = { 0 };
+	struct measure m;
+	struct hints h;
+	struct codes c;
+	struct err e;
+
+	given_codes(&c, &v, false, 2);
+	for (i = 0; i < N; i++)
+		same[i] = i;
+	if (measure_begin(&m, &c, &e) < 0 || hints_init(&h, N, &e) < 0 ||
+	    hints_measure(&h, &c, same, same, &m, &share[0], &e) < 0)
+		scratch_die(e.msg);
+	for (i = 0; i < m.n; i++)
+		if (hints_add(&h, m.node[i], none, 2, &e) < 0)
+			scratch_die(e.msg);
+	if (hints_measure(&h, &c, same, same, &m, &share[1], &e) < 0)
+		scratch_die(e.msg);
+	/* half of the sample is not known: it does not count */
+	for (i = 0; i < m.n; i++)
+		if (hints_add(&h, m.node[i], m.nearest[i], i % 2 ? m.others[i] :
+		    0, &e) < 0)
+			scratch_die(e.msg);
+	if (hints_measure(&h, &c, same, same, &m, &share[2], &e) < 0)
+		scratch_die(e.msg);
+	ok(share[0] == 1 && share[1] < 0.1 && share[2] == 1, "what they would "
+	    "find: %.3f %.3f %.3f", share[0], share[1], share[2]);
+	hints_release(&h);
+	codes_release(&c);
+	given_release(&v);
+}
+
 int
 main(void)
 {
@@ -152,5 +189,6 @@ main(void)
 	test_add();
 	for (i = 0; i < COUNT(links); i++)
 		test_merge(links[i], 1 + i % 3);
+	test_measure();
 	return tap_done();
 }
