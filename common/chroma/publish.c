@@ -570,8 +570,42 @@ write_rows(const struct publish *p, struct db *db, const struct catalog *cat,
 	    write_mark(db, &cat->era, p, e) < 0 ? -1 : 0;
 }
 
-/* Rows, directory, commit.  If that fails, which state it is in may not be
- * known: both directories stay, and the next run looks. */
+/* After a COMMIT that failed, and was rolled back: the database names the old
+ * index.  Then that is on disk, too: SQLite has read it anew, and what it had to
+ * put back it has synced. */
+static bool
+names_old(struct db *db, const struct publish *p)
+{
+	struct db_stmt st;
+	struct err ignored;
+	int got;
+
+	if (db_prepare(db, &st, "SELECT 1 FROM segments WHERE id = ?1",
+	    &ignored) < 0)
+		return false;
+	db_bind_text(&st, 1, slice_str(p->was.segment));
+	got = db_step(&st, &ignored);
+	db_finish(&st);
+	return got > 0;
+}
+
+/* A COMMIT failed, *e says how.  If SQLite could not tell the disk of either,
+ * both directories stay, and the next run looks. */
+static int
+undone(struct publish *p, struct db *db, struct err *e)
+{
+	struct err ignored;
+
+	(void)!db_exec(db, "ROLLBACK", &ignored);
+	if (names_old(db, p))
+		return -1;
+	p->committed = true;
+	staging_leave(&p->staging);
+	return err_in(e, "whether the new index is in place cannot be told, "
+	    "both are there; look at the disk, and run again");
+}
+
+/* Rows, directory, commit. */
 static int
 switch_over(struct publish *p, struct claim *c, const struct catalog *cat,
     const struct collection *col, const struct paramset *change,
@@ -587,16 +621,11 @@ switch_over(struct publish *p, struct claim *c, const struct catalog *cat,
 		(void)!db_exec(db, "ROLLBACK", &ignored);
 		return -1;
 	}
-	if (db_exec(db, "COMMIT", e) == 0) {
-		p->committed = true;
-		staging_keep(&p->staging);
-		return 0;
-	}
+	if (db_exec(db, "COMMIT", e) < 0)
+		return undone(p, db, e);
 	p->committed = true;
-	staging_leave(&p->staging);
-	(void)!db_exec(db, "ROLLBACK", &ignored);
-	return err_in(e, "whether the new index is in place cannot be told, "
-	    "both are there; look at the disk, and run again");
+	staging_keep(&p->staging);
+	return 0;
 }
 
 static int

@@ -37,4 +37,35 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 
+# where SQLite can say that nothing is changed, nothing is left behind; where it
+# cannot, both are
+read -r id <1.5.9-nopurge/id
+vector() { sqlite3 "$1/chroma.sqlite3" "SELECT id FROM segments WHERE
+    collection = '$id' AND scope = 'VECTOR'"; }
+chroma-walexport -qb -c "$id" 1.5.9-nopurge/db >stream
+old=$(vector 1.5.9-nopurge/db)
+seen=
+for n in 1 2 3 4 5 6; do
+	rm -rf d
+	cp -a 1.5.9-nopurge/db d
+	run strace -f -o /dev/null -e inject=fdatasync:error=EIO:when=$n \
+	    chroma-hnswbuild -q --install=d -c "$id" --no-backup stream
+	now=$(vector d)
+	case $status,$(cat err) in
+	"4,chroma-hnswbuild: d/chroma.sqlite3: disk I/O error")
+		ok "fdatasync $n fails: as before" \
+		    diff -r 1.5.9-nopurge/db d
+		seen=$seen-old ;;
+	"4,chroma-hnswbuild: whether the new index is in place cannot be told, both are there; look at the disk, and run again: d/chroma.sqlite3: disk I/O error")
+		ok "fdatasync $n fails: both are there" \
+		    [ -e "d/$old/header.bin" ] && [ -e "d/$now/header.bin" ]
+		seen=$seen-both ;;
+	0,)	ok "fdatasync $n: as it should be" \
+		    [ "$now" != "$old" ] && [ ! -e "d/$old" ]
+		seen=$seen-new ;;
+	*)	ok "fdatasync $n fails: status $status, $(cat err)" false ;;
+	esac
+done
+ok "all of that was seen: $seen" expr "$seen" : '-old.*-old-both-new$'
+
 done_testing
