@@ -541,6 +541,18 @@ lower_batch(struct places *p)
 	p->to.source[PARAM_BATCH_SIZE] = FROM_CONFIG;
 }
 
+/* What says nothing changes nothing: not even where it is said. */
+static bool
+asks(const struct paramset *s)
+{
+	bool yes = false;
+	int i;
+
+	for (i = 0; i < PARAMS; i++)
+		yes |= s->set[i];
+	return yes;
+}
+
 static int
 put(struct places *p, struct err *e)
 {
@@ -548,6 +560,8 @@ put(struct places *p, struct err *e)
 	struct params in_force;
 	int i;
 
+	if (!asks(p->set))
+		return 0;
 	if (read_rows(p, e) < 0 ||
 	    (era->has_config && read_json(p, &p->config, "config_json_str",
 	    e) < 0) ||
