@@ -212,7 +212,7 @@ check-built: check-needs
 .PHONY: check-built check-needs
 
 # the longest first: none of them is left to run alone at the end
-chroma_t := $(addprefix tests/chroma/,hnswbuild.t prune.t histories.t server.t)
+chroma_t := $(addprefix tests/chroma/,rebuild.t hnswbuild.t prune.t histories.t server.t)
 chroma_t += $(filter-out $(chroma_t),$(sort $(wildcard tests/chroma/*.t)))
 
 check-chroma:

@@ -49,7 +49,7 @@ enum {
 };
 
 /* When an index is installed at all. */
-enum only_if { ALWAYS, CHANGED, DELETED };
+enum only_if { ALWAYS, VECTORS, CHANGED, DELETED };
 
 struct config {
 	const char *output, *tmpdir, *collection, *ids, *drop, *old;
@@ -84,6 +84,8 @@ struct job {
 	struct paramset change;
 	struct publish_diff diff;
 	bool needed;
+	bool only_params;		/* there are no vectors, but parameters
+					 * to be written */
 	char installed[UUID_LEN + 1];	/* the new segment's id */
 };
 
@@ -117,7 +119,8 @@ static const char usage_text[] =
 "      --old=INDEXDIR     take candidates from this older index\n"
 "      --only-if=WHAT     install nothing unless vectors, parameters or the\n"
 "                         watermark change (changed), or the old index has\n"
-"                         deleted elements, too (deleted)\n"
+"                         deleted elements, too (deleted), or if there is\n"
+"                         nothing to put into it (vectors)\n"
 "  -o, --output=DIR       write the index to DIR, which does not exist\n"
 "      --progress         show progress even where it is not a terminal\n"
 "  -q, --quiet            no receipt, no progress\n"
@@ -178,9 +181,6 @@ fit(struct job *j, struct err *e)
 	if (publish_filter(&j->publish, in, e) < 0 ||
 	    publish_seq_id(&j->publish, in->live == 0, e) < 0)
 		return -1;
-	if (in->dim == 0 && j->cf->only_if == ALWAYS)
-		return err_data(e, "collection %s has no vectors yet: there is "
-		    "nothing to install", p->name);
 	if (p->ghosts)
 		prog_warn("collection %s: %" PRIu64 " ids of no record are "
 		    "left out", p->name, p->ghosts);
@@ -432,6 +432,7 @@ static int
 look_at_it(struct job *j, struct err *e)
 {
 	const struct config *cf = j->cf;
+	bool changed;
 
 	j->needed = true;
 	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
@@ -442,10 +443,18 @@ look_at_it(struct job *j, struct err *e)
 	if (publish_compare(&j->publish, &j->feed.in, &j->v, j->number,
 	    &j->diff, e) < 0)
 		return -1;
+	changed = publish_changes(&j->publish, &j->diff, &j->change);
+	if (j->feed.in.dim > 0) {
+		j->needed = changed || cf->only_if <= VECTORS ||
+		    (cf->only_if == DELETED && j->diff.deleted > 0);
+		return 0;
+	}
 	/* without a dimension there are no vectors, and were none */
-	j->needed = j->feed.in.dim > 0 && (cf->only_if == ALWAYS ||
-	    (cf->only_if == DELETED && j->diff.deleted > 0) ||
-	    publish_changes(&j->publish, &j->diff, &j->change));
+	j->needed = false;
+	j->only_params = changed;
+	if (!changed && cf->only_if == ALWAYS)
+		return err_data(e, "collection %s has no vectors yet: there is "
+		    "nothing to install", j->publish.name);
 	return 0;
 }
 
@@ -598,7 +607,8 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 	struct installreport ir = { .publish = &j->publish, .diff = &j->diff,
 	    .change = &j->change, .segment = f ? j->installed : NULL,
 	    .backup = j->cf->backup, .elements = j->feed.in.live,
-	    .bytes = f ? f->bytes : space_needed(j), .needed = j->needed };
+	    .bytes = f ? f->bytes : space_needed(j), .needed = j->needed,
+	    .only_params = j->only_params };
 	struct jsonw *w = &receipt->w;
 	struct buf text = { 0 };
 
@@ -696,6 +706,9 @@ run(struct job *j, char *const path[], struct err *e)
 	if (read_all(j, path, e) < 0 || settle(j, e) < 0 ||
 	    look_at_it(j, e) < 0 || (j->needed && check_room(j, e) < 0))
 		return -1;
+	if (j->only_params && !cf->dry_run &&
+	    publish_parameters(&j->publish, &j->change, e) < 0)
+		return -1;
 	built = j->needed && !cf->dry_run;
 	if (built && (build_it(j, e) < 0 || write_out(j, &f, e) < 0))
 		return -1;
@@ -766,6 +779,21 @@ check(const struct config *cf, char *const path[])
 		prog_usage("standard input can be read once");
 }
 
+static void
+take_only_if(struct config *cf, const char *arg)
+{
+	static const char *const name[] = { [VECTORS] = "vectors",
+	    [CHANGED] = "changed", [DELETED] = "deleted" };
+	enum only_if i;
+
+	for (i = VECTORS; i <= DELETED; i++)
+		if (strcmp(arg, name[i]) == 0)
+			cf->only_if = i;
+	if (cf->only_if == ALWAYS)
+		prog_usage("--only-if: '%s' is neither vectors, changed nor "
+		    "deleted", arg);
+}
+
 /* The options of a number; false if ch is another one. */
 static bool
 take_number_option(struct config *cf, int ch)
@@ -828,11 +856,7 @@ take_option(struct config *cf, int ch, char *const argv[])
 		break;
 	case OPT_TMPDIR: cf->tmpdir = optarg; break;
 	case OPT_ONLY_IF:
-		if (strcmp(optarg, "changed") != 0 &&
-		    strcmp(optarg, "deleted") != 0)
-			prog_usage("--only-if: '%s' is neither changed nor "
-			    "deleted", optarg);
-		cf->only_if = *optarg == 'c' ? CHANGED : DELETED;
+		take_only_if(cf, optarg);
 		break;
 	case OPT_TEXT: cf->text = true; break;
 	case OPT_WAIT:

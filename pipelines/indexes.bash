@@ -120,11 +120,18 @@ ask_for() {
 }
 
 # make_backup: the directory for the old indexes, as open to others as DIR.
+# drop_empty_backup: it goes again if nothing came into it.
 make_backup() {
+	made=""
 	[ -n "$backup" ] && ! [ -d "$backup" ] || return 0
 	mkdir -- "$backup" || die 4 "no place for the old indexes; nothing was changed"
+	made=1
 	chmod --reference="$real" -- "$backup" || true
 	chown --reference="$real" -- "$backup" 2>/dev/null || true
+}
+
+drop_empty_backup() {
+	[ -z "$made" ] || rmdir -- "$backup" 2>/dev/null || true
 }
 
 # install_indexes: one after the other.  Leaves JSON in receipts (objects) and
@@ -141,12 +148,13 @@ install_indexes() {
 		0) receipts+=${receipts:+,}$said ;;
 		3) refused+=${refused:+,}\"${ids[$i]}\" ;;
 		*)
+			drop_empty_backup
 			[ -z "$receipts" ] || printf '%s: done until then: %s\n' \
 			    "$me" "$receipts" >&2
 			exit "$status" ;;
 		esac
 	done
-	[ -z "$backup" ] || rmdir -- "$backup" 2>/dev/null || true
+	drop_empty_backup
 }
 
 # print_receipt MEMBERS: unless --quiet.

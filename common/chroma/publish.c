@@ -629,8 +629,34 @@ switch_over(struct publish *p, struct claim *c, const struct catalog *cat,
 }
 
 static int
+write_parameters(struct publish *p, struct claim *c, const struct catalog *cat,
+    const struct collection *col, const struct paramset *change,
+    struct err *e)
+{
+	struct db *db = &c->pd.db;
+	struct err ignored;
+
+	if (db_exec(db, "BEGIN", e) < 0)
+		return -1;
+	if (paramset_write(db, cat, col, change, e) < 0 ||
+	    claim_look(c, e) < 0 || db_exec(db, "COMMIT", e) < 0) {
+		(void)!db_exec(db, "ROLLBACK", &ignored);
+		return -1;
+	}
+	p->committed = true;
+	return 0;
+}
+
+/* What a commit changes; space: of the new index, no_index: there is none. */
+struct publish_change {
+	const struct paramset *params;
+	enum space space;
+	bool no_index;
+};
+
+static int
 claimed(struct publish *p, struct claim *c, struct catalog *cat,
-    enum space space, const struct paramset *change, struct err *e)
+    const struct publish_change *x, struct err *e)
 {
 	struct publish_state now = { NULL };
 	const struct select sel = { (const char *const *)&p->id, 1, NULL, 0 };
@@ -646,9 +672,11 @@ claimed(struct publish *p, struct claim *c, struct catalog *cat,
 	if (r == 0 && !same_state(&p->was, &now))
 		r = moved(p, e);
 	free(now.segment);
+	if (r == 0 && x->no_index)
+		return write_parameters(p, c, cat, col, x->params, e);
 	if (r == 0)
-		r = prove(p, c, cat, col, space, e);
-	return r < 0 ? -1 : switch_over(p, c, cat, col, change, e);
+		r = prove(p, c, cat, col, x->space, e);
+	return r < 0 ? -1 : switch_over(p, c, cat, col, x->params, e);
 }
 
 /* What killed runs have left goes before the files are looked at. */
@@ -664,9 +692,8 @@ sweep(struct claim *c, struct err *e)
 	return claim_stamp(c, e);
 }
 
-int
-publish_commit(struct publish *p, enum space space,
-    const struct paramset *change, struct err *e)
+static int
+change(struct publish *p, const struct publish_change *x, struct err *e)
 {
 	const struct claim_options co = { .wait_ms = p->o.wait_ms,
 	    .assume_stopped = p->o.assume_stopped };
@@ -680,11 +707,29 @@ publish_commit(struct publish *p, enum space space,
 	if (r == 0)
 		r = catalog_load(&cat, &c.pd, e);
 	if (r == 0) {
-		r = claimed(p, &c, &cat, space, change, e);
+		r = claimed(p, &c, &cat, x, e);
 		catalog_release(&cat);
 	}
 	claim_close(&c);
 	return r;
+}
+
+int
+publish_commit(struct publish *p, enum space space,
+    const struct paramset *params, struct err *e)
+{
+	const struct publish_change x = { params, space, false };
+
+	return change(p, &x, e);
+}
+
+int
+publish_parameters(struct publish *p, const struct paramset *params,
+    struct err *e)
+{
+	const struct publish_change x = { params, SPACE_UNKNOWN, true };
+
+	return change(p, &x, e);
 }
 
 void

@@ -106,12 +106,17 @@ bool publish_changes(const struct publish *p, const struct publish_diff *d,
     const struct paramset *change);
 
 /* The files are in p->staging: claim, prove, commit.  space: of the new
- * index; change: parameters to be written.  0, or -1 with *e set, and the
+ * index; params: those to be written.  0, or -1 with *e set, and the
  * directory is as it was: STATUS_BUSY, STATUS_DATA (with the ids that stand in
  * the way) or STATUS_SYSTEM; if p->committed is set, the change is through, or
  * may be, and the message says so. */
 ATTR_NODISCARD int publish_commit(struct publish *p, enum space space,
-    const struct paramset *change, struct err *e);
+    const struct paramset *params, struct err *e);
+
+/* The same for a collection that has no vectors yet, and so no index: the
+ * parameters alone. */
+ATTR_NODISCARD int publish_parameters(struct publish *p,
+    const struct paramset *params, struct err *e);
 
 void publish_end(struct publish *p);
 

@@ -33,6 +33,8 @@ installreport_receipt(const struct installreport *r, struct jsonw *w)
 	json_cstr(w, "collection", p->name);
 	json_cstr(w, "collection_id", p->id);
 	json_bool(w, "installed", r->segment != NULL);
+	if (r->only_params)
+		json_bool(w, "only_parameters", true);
 	json_open(w, "vector_segment", '{');
 	json_cstr(w, "before", p->was.segment);
 	if (r->needed)
@@ -105,6 +107,8 @@ installreport_text(const struct installreport *r, struct buf *b)
 		    table_count(r->publish->ghosts, n));
 	text_params(r, b);
 	text_mark(b, mark_before(r), r->publish->seq_id);
+	if (r->only_params)
+		return;
 	if (!r->needed) {
 		buf_adds(b, INSTALLREPORT_IDLE "\n");
 		return;

@@ -21,6 +21,7 @@ struct installreport {
 				 * removed */
 	uint64_t elements, bytes;	/* of the new one */
 	bool needed;
+	bool only_params;	/* nothing but parameters changes */
 };
 
 /* The members of the receipt. */

@@ -54,6 +54,8 @@ def fresh(task, *args):
 class Store:
     """A persist dir in this Chroma. A collection is named by [tenant, database, name]."""
 
+    nearest = 5  # how many a query asks for
+
     def __init__(self, db):
         self.db, self.clients = db, {}
 
@@ -127,8 +129,8 @@ class Store:
     def query(self, col, q, count, **kw):
         """[[id, distance], ...], or what it raised."""
         try:
-            got = col.query(query_embeddings=[q], n_results=min(5, count), include=["distances"],
-                            **kw)
+            got = col.query(query_embeddings=[q], n_results=min(self.nearest, count),
+                            include=["distances"], **kw)
         except Exception as e:
             return type(e).__name__
         return [[i, float(d)] for i, d in zip(got["ids"][0], got["distances"][0])]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Nothing is pruned under a Chroma, be it there before or come meanwhile.
+# Nothing is pruned or put in place under a Chroma, be it there before or come
+# meanwhile.
 . "${0%/*}/../lib.sh"
 # shellcheck source=lib.sh
 . "$T_DIR/chroma/lib.sh"

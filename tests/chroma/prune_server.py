@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""chroma-prune beside a Chroma that was there before it, or that comes while it works.
+"""chroma-prune beside a Chroma that was there before it, or that comes while it works; and
+chroma-commit and chroma-rebuild beside one that was there before.
 
 usage: prune_server.py DIR WORK RESULTS         (python of the Chroma in question)
 
@@ -133,12 +134,14 @@ def there_before(kind):
     c = Case(kind.__name__ + " before")
     other = kind(c.db)
     other.wait()
-    before = fingerprint(c.db)
-    for reclaim in ("rewrite", "none"):
-        done = subprocess.run(["chroma-prune", "-y", "--reclaim=" + reclaim, c.db],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, encoding="utf-8")
+    before, beside = fingerprint(c.db), os.listdir(c.work)
+    for command in (["chroma-prune", "--reclaim=rewrite"], ["chroma-prune", "--reclaim=none"],
+                    ["chroma-commit"], ["chroma-rebuild", "--force"],
+                    ["chroma-rebuild", "--M=20"]):
+        done = subprocess.run(command + ["-y", c.db], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
         c.busy(done.returncode, done.stderr, other.pid, before, fingerprint(c.db))
+        judge(c.name + ": nothing is beside it", set(os.listdir(c.work)) - set(beside))
     c.afterwards(other.work())
 
 

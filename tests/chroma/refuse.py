@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What Chroma itself has lost, or has not, and what chroma-prune makes of it.
+"""What Chroma itself has lost, or has not, and what chroma-prune and chroma-commit make of it.
 
 usage: refuse.py WORK RESULTS       (python of the Chroma in question)
 
 RESULTS gets lines "STATUS NAME" (0: good).
 """
+import copy
 import os
 import shutil
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fresh import DEFAULTS, VERSION, close, do, fresh  # noqa: E402
+from fresh import DEFAULTS, VERSION, Store, close, do, fresh  # noqa: E402
 from histories import DIM, ask, in_log, prunable, prune, purge_off  # noqa: E402
 
 LOSES_IN_A_BATCH = (0, 4, 5) <= VERSION < (0, 5, 5)
@@ -99,10 +101,37 @@ def lost_in_a_batch(work):
     c.prune("a 3")
     topic = c.ask()[0]["/".join(DEFAULTS + ["docs"])]
     judge(c.name + ": the log has it", not in_log(c.db, topic, "a 3", [7, 0, 1.5, -2]))
-    # what helps is to write it once more
+    committed(c)
+    # what else helps is to write it once more
     c.do(op("upsert", ["a 3"], 7), op("add", ids("b", 20, 40), 3))
     c.prune()
     judge(c.name + ": and now Chroma has", c.vector("a 3") != [7, 0, 1.5, -2])
+
+
+def committed(c):
+    """chroma-commit finds it in the log, in a copy."""
+    c = copy.copy(c)
+    c.name, before = c.name + ", then committed", c.db
+    c.db += "-committed"
+    shutil.copytree(before, c.db)
+    said = fresh(vectors, c.db)
+    judge(c.name + ": before, Chroma raises", said != "IndexError", said)
+    done = subprocess.run(["chroma-commit", "-y", c.db], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    judge(c.name + ": status 0", done.returncode, done.stdout)
+    got = fresh(vectors, c.db)
+    judge(c.name + ": Chroma has all", len(got) != 60 or got.get("a 3") != [7, 0, 1.5, -2], got)
+    c.prune()
+    judge(c.name + ": and it stays", fresh(vectors, c.db) != got)
+
+
+def vectors(db):
+    """{id: vector}, all asked for at once; or what Chroma raised."""
+    try:
+        got = Store(db).get(DEFAULTS + ["docs"]).get(include=["embeddings"])
+    except Exception as e:
+        return type(e).__name__
+    return {i: [float(x) for x in v] for i, v in zip(got["ids"], got["embeddings"])}
 
 
 def lost_as_there(work):
