@@ -98,8 +98,8 @@ installreport_text(const struct installreport *r, struct buf *b)
 	    table_count(r->elements, n), table_count(d->added, add),
 	    table_count(d->replaced, repl), table_count(d->removed, rem));
 	if (d->deleted)
-		table_row(b, "deleted", "%s elements, of which the index is "
-		    "rid then", table_count(d->deleted, n));
+		table_row(b, "deleted", "%s elements, which go",
+		    table_count(d->deleted, n));
 	if (d->damaged)
 		table_row(b, "damaged", "the present index is");
 	if (r->publish->ghosts)
