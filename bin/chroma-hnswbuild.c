@@ -328,17 +328,22 @@ new_dir(const struct job *j)
 }
 
 static int
-check_room(const struct job *j, struct err *e)
+check_memory(const struct job *j, struct err *e)
 {
-	uint64_t need = memory_needed(j), have = j->cf->max_memory;
-	struct shown s = show(need, have);
+	const uint64_t need = memory_needed(j), have = j->cf->max_memory;
+	const struct shown s = show(need, have);
 
-	if (need > have)
-		return err_fail(e, "%s of memory are needed, --max-memory "
-		    "allows %s", s.need, s.have);
-	if (j->cf->dry_run)
-		return 0;
-	need = space_needed(j);
+	return need <= have ? 0 : err_fail(e, "%s of memory are needed, "
+	    "--max-memory allows %s", s.need, s.have);
+}
+
+static int
+check_space(const struct job *j, struct err *e)
+{
+	const uint64_t need = space_needed(j);
+	uint64_t have;
+	struct shown s;
+
 	if (dirnew_room(new_dir(j), &have, e) < 0)
 		return -1;
 	s = show(need, have);
@@ -683,8 +688,27 @@ begin_install(struct job *j, struct err *e)
 	if (cf->backup && staging_check_backup(j->publish.dir, cf->backup,
 	    e) < 0)
 		return -1;
-	return staging_begin(&j->publish.staging,
-	    j->publish.dir, e);
+	/* nothing is written before it is known that something changes */
+	return access(j->publish.dir, W_OK) < 0 ?
+	    err_system(e, "%s", err_tail(j->publish.dir)) : 0;
+}
+
+/* The files have somewhere to go, and there is room for them. */
+static int
+make_place(struct job *j, struct err *e)
+{
+	const struct config *cf = j->cf;
+
+	if (!j->needed)
+		return 0;
+	if (check_memory(j, e) < 0)
+		return -1;
+	if (cf->dry_run)
+		return 0;
+	if (cf->install && staging_begin(&j->publish.staging, j->publish.dir,
+	    e) < 0)
+		return -1;
+	return check_space(j, e);
 }
 
 static int
@@ -704,7 +728,7 @@ run(struct job *j, char *const path[], struct err *e)
 	    false, e) < 0)
 		return -1;
 	if (read_all(j, path, e) < 0 || settle(j, e) < 0 ||
-	    look_at_it(j, e) < 0 || (j->needed && check_room(j, e) < 0))
+	    look_at_it(j, e) < 0 || make_place(j, e) < 0)
 		return -1;
 	if (j->only_params && !cf->dry_run &&
 	    publish_parameters(&j->publish, &j->change, e) < 0)

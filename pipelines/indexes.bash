@@ -69,6 +69,9 @@ find_collections() {
 	[ -d "$real" ] || real=$(dirname -- "$real")
 	real=$(realpath -- "$real")
 	[ "$backup" != default ] || backup=$real.backup
+	[ -z "$backup" ] || case $(realpath -m -- "$backup")/ in
+	"$real"/*) die 2 "$backup is inside $dir, where other tools would delete it" ;;
+	esac
 }
 
 # index_stages I OPTION...: what builds the index of collection I; as

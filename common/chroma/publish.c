@@ -260,12 +260,16 @@ judge_records(const struct publish *p, struct db *db, const char *segment,
 	size_t bytes = 0;
 	int got;
 
+	/* up to 1.0.0 an id may be empty; a BLOB, which comes after all text, is
+	 * none */
 	if (db_prepare(db, &st, "SELECT embedding_id, seq_id FROM embeddings "
-	    "WHERE segment_id = ?1 AND embedding_id > ?2 "
+	    "WHERE segment_id = ?1 AND embedding_id >= ?2 "
+	    "AND (embedding_id > ?2 OR ?3) AND embedding_id < x'' "
 	    "ORDER BY embedding_id", e) < 0)
 		return -1;
 	db_bind_text(&st, 1, slice_str(segment));
 	db_bind_text(&st, 2, slice_str(""));
+	db_bind_i64(&st, 3, 1);
 	db_batch_start(db);
 	while ((got = db_step(&st, e)) > 0) {
 		struct db_value id = db_col(&st, 0), changed = db_col(&st, 1);
@@ -278,6 +282,7 @@ judge_records(const struct publish *p, struct db *db, const char *segment,
 		buf_add(&last, id.bytes.p, id.bytes.len);
 		db_reset(&st);
 		db_bind_text(&st, 2, buf_slice(&last));
+		db_bind_i64(&st, 3, 0);
 		db_batch_start(db);
 		bytes = 0;
 	}

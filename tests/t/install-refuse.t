@@ -236,6 +236,27 @@ install --install=d --no-backup -c "$id" part
 status_is 'no vector at all' 3
 ok 'no vector at all: counted' grep -q "^chroma-hnswbuild: collection configured: $(sort -u ids | wc -l) ids: live, but without" err
 
+# up to 1.0.0 Chroma takes an empty id
+for f in 0.4.24 1.5.9-nopurge; do
+	fresh_copy "$f" default
+	sqlite3 d/chroma.sqlite3 "UPDATE embeddings SET embedding_id = '' WHERE
+	    embedding_id = 'id-0' AND segment_id = (SELECT id FROM segments
+	    WHERE collection = '$id' AND scope = 'METADATA');
+	    UPDATE embeddings_queue SET id = '' WHERE id = 'id-0' AND topic
+	    LIKE '%$id'"
+	rm -rf was
+	cp -a d was
+	chroma-walexport -qb -c "$id" d >wal
+	install --install=d --no-backup -c "$id" wal
+	status_is "$f, an empty id: status" 0
+	no_err "$f, an empty id: silent"
+	ok "$f, an empty id: right" check right was d "$id" l2 \
+	    "$(of .vector_seq_id.after)"
+	ok "$f, an empty id: it is there" grep -q '"id":""' <<DUMP
+$(chroma-hnswdump -c "$id" d)
+DUMP
+done
+
 # the log has the vector that the index has not
 fresh_copy 1.5.9-nopurge docs
 damage unapplied_vector d docs >ids

@@ -56,16 +56,16 @@ while read -r f; do
 		no_err "$name: silent"
 		ok "$name: right" check right before d "$id" "$space" "$newest"
 		read -r new <t_ok.out
-		of '[.collection_id, .vector_segment.before,
+		of '[.collection_id, .installed, .vector_segment.before,
 		    .vector_segment.after, .vector_seq_id.before // 0,
 		    .vector_seq_id.after, .space, .dimension]' >got
-		printf '["%s","%s","%s",%s,%s,"%s",%s]\n' "$id" "$old" "$new" \
+		printf '["%s",true,"%s","%s",%s,%s,"%s",%s]\n' "$id" "$old" "$new" \
 		    "$h" "$newest" "$space" "$dim" >want
 		same "$name: receipt" want got
-		jq -c 'del(.dry_run, .installed, .seconds, .memory, .bytes,
+		jq -c 'del(.dry_run, .seconds, .memory, .bytes, .installed,
 		    .vector_segment.after)' planned >want
-		of 'del(.installed, .seconds, .bytes, .copies, .levels, .degree, .reachable,
-		    .recall, .exact, .vector_segment.after)' >got
+		of 'del(.seconds, .bytes, .copies, .levels, .degree, .reachable,
+		    .recall, .exact, .installed, .vector_segment.after)' >got
 		same "$name: the receipt of --dry-run" want got
 		# again: the same vectors, from the index alone
 		[ "${TEST_LONG-}" ] || [ "$n" = 1 ] || continue
