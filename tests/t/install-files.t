@@ -211,6 +211,48 @@ status=0
 wait $waiting || status=$?
 right '--wait'
 
+# who comes while the rows are written, or an index file that changes then
+case ${BUILD-release} in asan | tsan) traced=false ;; *) traced=true ;; esac
+if $traced && strace -o /dev/null true 2>/dev/null; then
+	for what in holds touches; do
+		fresh_copy 1.5.9-nopurge
+		look d >before.fp
+		rm -f trace
+		# the first page of the journal takes two seconds
+		strace -f --seccomp-bpf -o trace -e trace=pwrite64 \
+		    -e inject=pwrite64:delay_enter=2s:when=1 \
+		    chroma-hnswbuild -q --threads=1 --install=d -c "$id" \
+		    --no-backup stream 2>err &
+		waiting=$!
+		while ! grep -q pwrite64 trace 2>/dev/null; do sleep 0.05; done
+		if [ $what = holds ]; then
+			hold "d/$old/header.bin"
+		else
+			touch -d @1 "d/$old/header.bin"
+		fi
+		status=0
+		wait $waiting || status=$?
+		status_is "somebody $what a file meanwhile: status" 5
+		if [ $what = holds ]; then
+			ok 'somebody holds a file meanwhile: who' grep -q \
+			    "^chroma-hnswbuild: d is in use by $holder (holdopen)" err
+			let_go
+			look d >after.fp
+			same 'somebody holds a file meanwhile: nothing changed' \
+			    before.fp after.fp
+		else
+			ok 'somebody touches a file meanwhile: which' grep -qx \
+			    "chroma-hnswbuild: d/$old/header.bin changed while we worked: something writes to this directory; stop it first" err
+		fi
+		ok "somebody $what a file meanwhile: the old index" \
+		    [ "$(check segment d "$id")" = "$old" ]
+		ok "somebody $what a file meanwhile: nothing is left" \
+		    [ "$(ls -A d)" = "$(ls -A "$base/db")" ]
+	done
+else
+	skip 'somebody comes meanwhile' 'no strace here'
+fi
+
 # a migration that is not known: nothing is changed
 fresh_copy 1.5.9-nopurge
 sqlite3 d/chroma.sqlite3 "INSERT INTO migrations (dir, version, filename, sql,
