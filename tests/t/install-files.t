@@ -99,6 +99,7 @@ ok 'no old index: nothing is kept' [ ! -e none ]
 for how in cut zeros no_pickle; do
 	fresh_copy 1.5.9-nopurge
 	python3 -B "$T_DIR/t/damage.py" $how d ip-vectors >/dev/null
+	cp -a "d/$old" damaged
 	chroma-walexport -qb -c "$id" d >stream
 	install --install=d -c "$id" --backup=kept stream
 	status_is "$how: status" 0
@@ -106,8 +107,8 @@ for how in cut zeros no_pickle; do
 	run chroma-info --deep -q --jsonl d
 	ok "$how: sound now" [ "$(jq -c "select(.id == \"$id\") |
 	    .index.fault" out)" = null ]
-	ok "$how: the damaged one is kept" diff -r "kept" "kept"
-	rm -rf kept
+	ok "$how: the damaged one is kept" diff -r damaged kept
+	rm -rf damaged kept
 done
 
 # ---- names ----
@@ -327,7 +328,7 @@ u3=33333333-3333-4333-8333-333333333333
 mkdir d/.$u1.chromautils-99 d/.$u2.chromautils-98 d/$u2 d/$u3 \
     d/.notes.chromautils-99 d/.$u1.chromautils-9x d/.$u1
 for x in d/.$u1.chromautils-99 d/$u2 d/$u3 d/.$u1; do
-	cp "d/$old/header.bin" $x
+	cp "d/$old/header.bin" "$x"
 done
 touch d/$u2/chromautils.unfinished "$live/chromautils.unfinished"
 # what is named like ours and is none: a mark that is a directory, names
@@ -345,12 +346,12 @@ wait $locker
 status_is 'leftovers: status' 0
 no_err 'leftovers: silent'
 for x in .$u1.chromautils-99 $u2; do
-	ok "leftovers: $x goes" [ ! -e d/$x ]
+	ok "leftovers: $x goes" [ ! -e "d/$x" ]
 done
 for x in $u3/header.bin $u3/chromautils.unfinished .$u2.chromautils-98 \
     .notes.chromautils-99 .$u1.chromautils-9x .$u1/header.bin \
     tool/chromautils.unfinished .$u3.chromautils-97; do
-	ok "leftovers: $x stays" [ -e d/$x ]
+	ok "leftovers: $x stays" [ -e "d/$x" ]
 done
 ok 'leftovers: the mark goes from what is in use' \
     [ ! -e "$live/chromautils.unfinished" ]
