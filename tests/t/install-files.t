@@ -66,8 +66,9 @@ if [ "$shm" ] && [ "$(stat -c %d "$shm")" != "$(stat -c %d .)" ]; then
 	mkfifo "d/$old/pipe"
 	install --install=d -c "$id" --backup="$shm/none" stream
 	status_is '--backup elsewhere, a FIFO: status' 4
-	printf '%s\n' "chroma-hnswbuild: the new index is in place, but the old one is still in the directory: $old: $shm/none: pipe is not a regular file" |
-	    err_is '--backup elsewhere, a FIFO: said'
+	err_is '--backup elsewhere, a FIFO: said' <<END
+chroma-hnswbuild: the new index is in place, but the old one is still in the directory: $old: $shm/none: pipe is not a regular file
+END
 	rm "d/$old/pipe"
 	files_of "d/$old" >got.fp
 	same '--backup elsewhere, a FIFO: all of it stays' want.fp got.fp
@@ -99,6 +100,7 @@ ok 'no old index: nothing is kept' [ ! -e none ]
 for how in cut zeros no_pickle; do
 	fresh_copy 1.5.9-nopurge
 	python3 -B "$T_DIR/t/damage.py" $how d ip-vectors >/dev/null
+	cp -a "d/$old" damaged
 	chroma-walexport -qb -c "$id" d >stream
 	install --install=d -c "$id" --backup=kept stream
 	status_is "$how: status" 0
@@ -106,8 +108,8 @@ for how in cut zeros no_pickle; do
 	run chroma-info --deep -q --jsonl d
 	ok "$how: sound now" [ "$(jq -c "select(.id == \"$id\") |
 	    .index.fault" out)" = null ]
-	ok "$how: the damaged one is kept" diff -r "kept" "kept"
-	rm -rf kept
+	ok "$how: the damaged one is kept" diff -r damaged kept
+	rm -rf damaged kept
 done
 
 # ---- names ----
@@ -133,8 +135,9 @@ mv "d/$old" elsewhere
 ln -s ../elsewhere "d/$old"
 install --install=d -c "$id" --no-backup stream
 status_is 'a link to the index: status' 4
-printf '%s\n' "chroma-hnswbuild: the new index is in place, but the old one is still in the directory: $old: opening it: Not a directory" |
-    err_is 'a link to the index: said'
+err_is 'a link to the index: said' <<END
+chroma-hnswbuild: the new index is in place, but the old one is still in the directory: $old: opening it: Not a directory
+END
 rm -rf elsewhere other link
 
 # ---- SQLite-WAL mode ----
@@ -210,6 +213,48 @@ let_go
 status=0
 wait $waiting || status=$?
 right '--wait'
+
+# who comes while the rows are written, or an index file that changes then
+case ${BUILD-release} in asan | tsan) traced=false ;; *) traced=true ;; esac
+if $traced && strace -o /dev/null true 2>/dev/null; then
+	for what in holds touches; do
+		fresh_copy 1.5.9-nopurge
+		look d >before.fp
+		rm -f trace
+		# the first page of the journal takes two seconds
+		strace -f --seccomp-bpf -o trace -e trace=pwrite64 \
+		    -e inject=pwrite64:delay_enter=2s:when=1 \
+		    chroma-hnswbuild -q --threads=1 --install=d -c "$id" \
+		    --no-backup stream 2>err &
+		waiting=$!
+		while ! grep -q pwrite64 trace 2>/dev/null; do sleep 0.05; done
+		if [ $what = holds ]; then
+			hold "d/$old/header.bin"
+		else
+			touch -d @1 "d/$old/header.bin"
+		fi
+		status=0
+		wait $waiting || status=$?
+		status_is "somebody $what a file meanwhile: status" 5
+		if [ $what = holds ]; then
+			ok 'somebody holds a file meanwhile: who' grep -q \
+			    "^chroma-hnswbuild: d is in use by $holder (holdopen)" err
+			let_go
+			look d >after.fp
+			same 'somebody holds a file meanwhile: nothing changed' \
+			    before.fp after.fp
+		else
+			ok 'somebody touches a file meanwhile: which' grep -qx \
+			    "chroma-hnswbuild: d/$old/header.bin changed while we worked: something writes to this directory; stop it first" err
+		fi
+		ok "somebody $what a file meanwhile: the old index" \
+		    [ "$(check segment d "$id")" = "$old" ]
+		ok "somebody $what a file meanwhile: nothing is left" \
+		    [ "$(ls -A d)" = "$(ls -A "$base/db")" ]
+	done
+else
+	skip 'somebody comes meanwhile' 'no strace here'
+fi
 
 # a migration that is not known: nothing is changed
 fresh_copy 1.5.9-nopurge
@@ -303,12 +348,12 @@ wait $locker
 status_is 'leftovers: status' 0
 no_err 'leftovers: silent'
 for x in .$u1.chromautils-99 $u2; do
-	ok "leftovers: $x goes" [ ! -e d/"$x" ]
+	ok "leftovers: $x goes" [ ! -e "d/$x" ]
 done
 for x in $u3/header.bin $u3/chromautils.unfinished .$u2.chromautils-98 \
     .notes.chromautils-99 .$u1.chromautils-9x .$u1/header.bin \
     tool/chromautils.unfinished .$u3.chromautils-97; do
-	ok "leftovers: $x stays" [ -e d/"$x" ]
+	ok "leftovers: $x stays" [ -e "d/$x" ]
 done
 ok 'leftovers: the mark goes from what is in use' \
     [ ! -e "$live/chromautils.unfinished" ]
