@@ -664,7 +664,7 @@ sweep(struct claim *c, struct err *e)
 }
 
 static int
-change(struct publish *p, const struct publish_change *x, struct err *e)
+carry_out(struct publish *p, const struct publish_change *x, struct err *e)
 {
 	const struct claim_options co = { .wait_ms = p->o.wait_ms,
 	    .assume_stopped = p->o.assume_stopped };
@@ -691,7 +691,7 @@ publish_commit(struct publish *p, enum space space,
 {
 	const struct publish_change x = { params, space, false };
 
-	return change(p, &x, e);
+	return carry_out(p, &x, e);
 }
 
 int
@@ -700,7 +700,7 @@ publish_parameters(struct publish *p, const struct paramset *params,
 {
 	const struct publish_change x = { params, SPACE_UNKNOWN, true };
 
-	return change(p, &x, e);
+	return carry_out(p, &x, e);
 }
 
 void
