@@ -444,7 +444,7 @@ class Trial:
                 a = Asked(said, model, self.spaces, queries)
                 found["%s %d: recall" % (moment, n)] = [
                     "%s: %s" % (k, v) for k, v in a.shares.items()
-                    if a.recall(k) < base.asked.recall(k) - 0.03]
+                    if a.recall(k) < base.asked.recall(k) - 0.05]
                 print("# %s: %s %d: recall %.3f, filtered %.3f" % (
                     self.operation, moment, n, a.recall("query"), a.recall("filtered")))
             found["restart %d: header.bin" % n] = list(self.wrong_headers())
