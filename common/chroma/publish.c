@@ -698,7 +698,7 @@ sweep(struct claim *c, struct err *e)
 }
 
 static int
-change(struct publish *p, const struct publish_change *x, struct err *e)
+carry_out(struct publish *p, const struct publish_change *x, struct err *e)
 {
 	const struct claim_options co = { .wait_ms = p->o.wait_ms,
 	    .assume_stopped = p->o.assume_stopped };
@@ -725,7 +725,7 @@ publish_commit(struct publish *p, enum space space,
 {
 	const struct publish_change x = { params, space, false };
 
-	return change(p, &x, e);
+	return carry_out(p, &x, e);
 }
 
 int
@@ -734,7 +734,7 @@ publish_parameters(struct publish *p, const struct paramset *params,
 {
 	const struct publish_change x = { params, SPACE_UNKNOWN, true };
 
-	return change(p, &x, e);
+	return carry_out(p, &x, e);
 }
 
 void

@@ -4,8 +4,8 @@
 
 usage: rebuild.py BASE WORK SEED RESULTS OPERATION...   (python of the Chroma in question)
 
-BASE holds db and expected.json and is only copied. OPERATION: rebuild, commit, commit-prune, l2, ip,
-cosine (a rebuild with that space), parameters (a rebuild with others). RESULTS gets lines
+BASE holds db and expected.json and is only copied. OPERATION: rebuild, commit, commit-prune, l2,
+ip, cosine (a rebuild with that space), parameters (a rebuild with others). RESULTS gets lines
 "STATUS NAME" (0: good).
 
 After each, all records, filters and counts must be what a model says, the distances those of the
@@ -27,7 +27,8 @@ import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from fresh import CONTAINS, DEFAULTS, VERSION, Store, answers, do, do_and_answer, fresh  # noqa: E402
+from fresh import (CONTAINS, DEFAULTS, VERSION, Store, answers, do,  # noqa: E402
+                   do_and_answer, fresh)
 from model import Model, Operations  # noqa: E402
 from prune import fulltext_in_the_way, wrong, write  # noqa: E402
 
@@ -278,7 +279,8 @@ class Base:
                 ops.append(one("add", where, self.some.new_ids(n), **kw))
                 ops.append(one("update", where, self.some.live(where, n // 3), **kw))
                 ops.append(one("delete", where, self.some.live(where, n // 4)))
-                ops.append(one("upsert", where, self.some.live(where, 5) + self.some.new_ids(3), **kw))
+                ids = self.some.live(where, 5) + self.some.new_ids(3)
+                ops.append(one("upsert", where, ids, **kw))
         raised = [r for r in fresh(do, self.db, ops) if r]
         if raised:
             sys.exit("Chroma raises %s" % raised)
@@ -442,7 +444,7 @@ class Trial:
                 a = Asked(said, model, self.spaces, queries)
                 found["%s %d: recall" % (moment, n)] = [
                     "%s: %s" % (k, v) for k, v in a.shares.items()
-                    if a.recall(k) < base.asked.recall(k) - 0.03]
+                    if a.recall(k) < base.asked.recall(k) - 0.05]
                 print("# %s: %s %d: recall %.3f, filtered %.3f" % (
                     self.operation, moment, n, a.recall("query"), a.recall("filtered")))
             found["restart %d: header.bin" % n] = list(self.wrong_headers())
