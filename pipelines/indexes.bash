@@ -52,6 +52,15 @@ index_options() {
 	[ -z "$quiet" ] || writer+=(-q)
 }
 
+# refuse_if_used LINE: the end, if LINE of chroma-info says that somebody has
+# DIR, and nobody is to be waited for: soon, and not when an index is built.
+refuse_if_used() {
+	[ -z "$dry" ] && [[ "${writer[*]}" != *--wait=* ]] || return 0
+	[[ $1 =~ '"in_use_by":['([^]]+)']' ]] || return 0
+	die 5 "$dir is in use by $(sed -e 's/[{}"]//g' -e 's/pid://g' -e \
+	    's/,command:\([^,]*\)/ (\1)/g' -e 's/,/, /g' <<<"${BASH_REMATCH[1]}"): stop it first"
+}
+
 # find_collections: those of DIR that are selected, in ids, with the ids of
 # their VECTOR segments, in segments.
 find_collections() {
@@ -60,6 +69,7 @@ find_collections() {
 	    "${reader[@]}" -- "$dir") || exit $?
 	ids=() segments=()
 	while read -r line; do
+		[[ $line != '{"type":"store"'* ]] || refuse_if_used "$line"
 		[[ $line =~ ^'{"type":"collection","id":"'([^\"]*)'"' ]] || continue
 		ids+=("${BASH_REMATCH[1]}")
 		[[ $line =~ '"vector_segment":"'([^\"]*)'"' ]] || BASH_REMATCH=("" none)

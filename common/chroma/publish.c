@@ -224,6 +224,9 @@ publish_begin(struct publish *p, const struct begin *b, struct slice col,
 	if (!col.p || !(slice_is(b->stream, "wal") ||
 	    slice_is(b->stream, "vector")))
 		return 0;
+	if (b->redacted)
+		return err_data(e, "a redacted stream: nothing is installed "
+		    "from one");
 	if (json_members(col, key, val, 3, e) < 0)
 		return -1;
 	if (!json_is_string(val[0]) || !slice_is(slice_of(val[0].p + 1,

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +186,7 @@ staging_abort(struct staging *s)
 void
 staging_sweep(int dirfd, const struct catalog *c)
 {
-	char mark[UUID_LEN + sizeof("/" STAGING_MARK)];
+	char mark[NAME_MAX + sizeof("/" STAGING_MARK)];
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;

@@ -120,6 +120,7 @@ count_segment(struct db_stmt *st, struct slice segment, uint64_t *n,
     struct err *e)
 {
 	struct buf last = { 0 };
+	int64_t seen = 0;		/* of a chunk: last, which comes again */
 	int got = 1;
 
 	while (got > 0) {
@@ -132,7 +133,8 @@ count_segment(struct db_stmt *st, struct slice segment, uint64_t *n,
 			struct slice id = db_col_text(st, 1);
 
 			chunk = db_col_i64(st, 0);
-			*n += (uint64_t)chunk;
+			*n += (uint64_t)(chunk - seen);
+			seen = 1;
 			buf_reset(&last);
 			buf_add(&last, id.p, id.len);
 		}
@@ -154,7 +156,7 @@ count_records(struct survey *s, struct db *db, struct err *e)
 
 	snprintf(sql, sizeof(sql), "SELECT count(*), max(embedding_id) FROM "
 	    "(SELECT embedding_id FROM embeddings WHERE segment_id = ?1 AND "
-	    "embedding_id > ?2 AND typeof(embedding_id) = 'text' "
+	    "embedding_id >= ?2 AND typeof(embedding_id) = 'text' "
 	    "ORDER BY embedding_id LIMIT %d)", COUNT_CHUNK);
 	if (db_prepare(db, &next, "SELECT min(segment_id) FROM embeddings "
 	    "WHERE segment_id > ?1 AND typeof(segment_id) = 'text'", e) < 0)

@@ -144,11 +144,14 @@ for f in 0.4.24 1.5.9-nopurge; do
 	chroma-walfilter -q --latest w >part
 	kept --latest "{\"before\":$h,\"after\":$h}" v part
 	for o in --limit=5 "--from-seq-id=10" "--id-glob=*" \
-	    "--operation=ADD,UPDATE,UPSERT,DELETE" "--since=2020-01-01" \
-	    --redact=documents; do
+	    "--operation=ADD,UPDATE,UPSERT,DELETE" "--since=2020-01-01"; do
 		chroma-walfilter -q "$o" w >part
 		kept "walfilter $o" "{\"before\":$h,\"after\":$h}" v part
 	done
+	chroma-walfilter -q --redact=documents w >part
+	fresh_copy "$f"
+	refuses 3 'part:+8: a redacted stream: nothing is installed from one' \
+	    chroma-hnswbuild -n --install=d -c "$id" v part
 	for o in --pending --committed --prunable --since=2020-01-01 \
 	    "--to-seq-id=$((new - 1))"; do
 		chroma-walexport -q "$o" -c "$id" "$f/db" >part

@@ -340,7 +340,7 @@ if [ -e /dev/full ]; then
 	refuses_as 4 'chroma-walprune: the rows are gone, but not all of the receipt was written: <stdout>: write: No space left on device' \
 	    full chroma-walprune d all
 	fresh
-	refuses_as 4 'chroma-config: the setting is changed, but not all of the receipt was written: <stdout>: write: No space left on device' \
+	refuses_as 4 'chroma-config: the settings are changed, but not all of the receipt was written: <stdout>: write: No space left on device' \
 	    full chroma-config --purge=auto d
 else
 	skip 'full output' 'no /dev/full'
