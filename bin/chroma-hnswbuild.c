@@ -440,6 +440,8 @@ look_at_it(struct job *j, struct err *e)
 	bool changed;
 
 	j->needed = true;
+	if (!cf->install && cf->dry_run)
+		return 0;
 	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
 		return -1;
 	if (!cf->install)

@@ -38,7 +38,8 @@ put one "$ONE"
 
 # ---- the command line ----
 
-misused '-o DIR: where is the index to go?' chroma-hnswbuild one
+misused '-o DIR, or --install=DIR: where is the index to go?' \
+    chroma-hnswbuild one
 misused '-o: needs an argument' chroma-hnswbuild one -o
 misused '-x: unknown option' chroma-hnswbuild -x
 misused '--nothing: unknown option' chroma-hnswbuild --nothing
