@@ -452,7 +452,7 @@ rm -rf want.dir
 
 py vectors 8000 32 1 normal >big
 n=0
-for delay in 0.05 0.1 0.2 0.3 0.4 0.6 0.8; do
+for delay in 0.01 0.02 0.04 0.07 0.1 0.2 0.4; do
 	chroma-hnswbuild -q -o new big 2>/dev/null &
 	pid=$!
 	sleep $delay
