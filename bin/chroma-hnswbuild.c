@@ -22,14 +22,9 @@
 #include "base/file.h"
 #include "base/workers.h"
 #include "chroma/feed.h"
-#include "chroma/index.h"
-#include "chroma/oldgraph.h"
 #include "chroma/params.h"
-#include "chroma/picklewrite.h"
+#include "chroma/newindex.h"
 #include "chroma/publish.h"
-#include "index/build.h"
-#include "index/files.h"
-#include "index/intake.h"
 #include "prog/installreport.h"
 #include "prog/opt.h"
 #include "prog/prog.h"
@@ -74,11 +69,7 @@ struct job {
 	struct feed feed;
 	struct feed_wish wish;		/* what it comes to */
 	struct file_new drop;		/* of --drop-nonfinite */
-	struct vectors v;
-	struct hints hints;		/* links that came with them */
-	uint32_t *number;		/* of the id of each vector */
-	uint64_t *label;
-	struct build_result b;
+	struct newindex n;
 	struct dirnew dir;		/* of -o; of --install: */
 	struct publish publish;
 	struct paramset change;
@@ -276,27 +267,17 @@ settle(struct job *j, struct err *e)
 	    (uint64_t[]){ o->ef_construction, s->ef_construction },
 	    EF_CONSTRUCTION_DEFAULT, ef, e) < 0)
 		return -1;
-	return settle_number(&w->ef_search, "ef-search",
+	if (settle_number(&w->ef_search, "ef-search",
 	    (uint64_t[]){ o->ef_search, s->ef_search }, EF_SEARCH_DEFAULT, ef,
-	    e);
-}
-
-/* Bytes of memory at the most; the vectors are mapped and not among them. */
-static uint64_t
-memory_needed(const struct job *j)
-{
-	return build_memory(j->feed.in.live, j->feed.in.dim, (unsigned)j->wish.m,
-	    j->cf->threads) + intake_memory(&j->feed.in) + ((uint64_t)16 << 20);
-}
-
-/* Bytes that the index will have, by the mean number of upper levels. */
-static uint64_t
-space_needed(const struct job *j)
-{
-	const uint64_t n = j->feed.in.live, m = j->wish.m, dim = j->feed.in.dim;
-
-	return 100 + n * (4 + 8 * m + 4 * dim + 8 + 4 + 4) +
-	    n * (4 + 4 * m) / (m - 1) + 3 * j->feed.in.texts.size + 36 * n + 512;
+	    e) < 0)
+		return -1;
+	j->n = (struct newindex){ .in = &j->feed.in, .space = w->space,
+	    .m = (unsigned)w->m, .ef_construction =
+	    (unsigned)w->ef_construction, .threads = j->cf->threads,
+	    .seed = j->cf->seed, .old = j->cf->old,
+	    .progress = progress_share, .last = j->cf->install ?
+	    (int64_t)j->publish.seq_id : j->feed.last };
+	return 0;
 }
 
 /* Numbers of bytes as people say them, so that it shows that one is greater:
@@ -330,7 +311,7 @@ new_dir(const struct job *j)
 static int
 check_memory(const struct job *j, struct err *e)
 {
-	const uint64_t need = memory_needed(j), have = j->cf->max_memory;
+	const uint64_t need = newindex_memory(&j->n), have = j->cf->max_memory;
 	const struct shown s = show(need, have);
 
 	return need <= have ? 0 : err_fail(e, "%s of memory are needed, "
@@ -340,7 +321,7 @@ check_memory(const struct job *j, struct err *e)
 static int
 check_space(const struct job *j, struct err *e)
 {
-	const uint64_t need = space_needed(j);
+	const uint64_t need = newindex_space(&j->n);
 	uint64_t have;
 	struct shown s;
 
@@ -353,66 +334,6 @@ check_space(const struct job *j, struct err *e)
 }
 
 /* ---- building ---- */
-
-/* Vectors by the number of their id. */
-struct finding {
-	struct intake *in;
-	uint32_t *vector;
-};
-
-static uint32_t
-find_vector(void *arg, struct slice id)
-{
-	const struct finding *f = arg;
-	uint32_t number = intake_find(f->in, id);
-
-	return number == UINT32_MAX ? number : f->vector[number];
-}
-
-/* Who was linked to whom, as the streams and --old say. */
-static int
-take_hints(struct job *j, struct err *e)
-{
-	struct finding f = { &j->feed.in, NULL };
-	struct err fault;
-	uint32_t i;
-	int r;
-
-	if (intake_hints(&j->feed.in, j->number, j->v.n, &j->hints, e) < 0)
-		return -1;
-	if (!j->cf->old)
-		return 0;
-	f.vector = malloc(((size_t)j->feed.in.ids + 1) * sizeof(*f.vector));
-	if (!f.vector)
-		return err_nomem(e);
-	for (i = 0; i < j->v.n; i++)
-		f.vector[j->number[i]] = i;
-	r = oldgraph_read(j->cf->old, find_vector, &f, &j->hints, &fault, e);
-	if (r == 0 && fault.status)
-		prog_warn("%s: %s; what can be read of it is used",
-		    err_tail(j->cf->old), fault.msg);
-	free(f.vector);
-	return r;
-}
-
-/* A cosine index has the length of each vector, as a float32. */
-static int
-check_lengths(struct job *j, struct err *e)
-{
-	struct slice id;
-	uint32_t i;
-
-	for (i = 0; i < j->v.n; i++) {
-		if (!isinf(j->v.length[i]))
-			continue;
-		if (intake_text(&j->feed.in, j->number[i], &id, e) < 0)
-			return -1;
-		return err_data(e, "the vector of '%.*s' is too long for a "
-		    "cosine index: no float32 can be its length",
-		    (int)(id.len < 100 ? id.len : 100), id.p);
-	}
-	return 0;
-}
 
 /* The parameters that were asked for, everywhere where Chroma has them. */
 static struct paramset
@@ -442,13 +363,13 @@ look_at_it(struct job *j, struct err *e)
 	j->needed = true;
 	if (cf->dry_run && !cf->install)
 		return 0;
-	if (intake_finish(&j->feed.in, &j->v, &j->number, e) < 0)
+	if (newindex_vectors(&j->n, e) < 0)
 		return -1;
 	if (!cf->install)
 		return 0;
 	j->change = changes(j);
-	if (publish_compare(&j->publish, &j->feed.in, &j->v, j->number,
-	    &j->diff, e) < 0)
+	if (publish_compare(&j->publish, &j->feed.in, &j->n.v,
+	    j->n.number, &j->diff, e) < 0)
 		return -1;
 	changed = publish_changes(&j->publish, &j->diff, &j->change);
 	if (j->feed.in.dim > 0) {
@@ -469,70 +390,19 @@ static int
 build_it(struct job *j, struct err *e)
 {
 	const struct config *cf = j->cf;
-	const struct feed_wish *w = &j->wish;
-	struct build_params p = { .ip = w->space == SPACE_IP,
-	    .m = (unsigned)w->m,
-	    .ef_construction = (unsigned)w->ef_construction,
-	    .threads = cf->threads, .seed = cf->seed, .hints = &j->hints,
-	    .progress = progress_share };
-	uint32_t i;
+	const struct err *fault = &j->n.old_fault;
 
 	progress_start(cf->progress, "the index", 0);
-	j->label = malloc(((size_t)j->v.n + 1) * sizeof(*j->label));
-	if (!j->label)
-		return err_nomem(e);
-	for (i = 0; i < j->v.n; i++)
-		j->label[i] = i + 1;
-	if (take_hints(j, e) < 0)
+	if (newindex_build(&j->n, e) < 0)
 		return -1;
-	if (w->space == SPACE_COSINE && (vectors_make_unit(&j->v, cf->threads,
-	    e) < 0 || check_lengths(j, e) < 0))
-		return -1;
-	if (build(&j->b, &j->v, &p, e) < 0)
-		return -1;
+	if (fault->status)
+		prog_warn("%s: %s; what can be read of it is used",
+		    err_tail(cf->old), fault->msg);
 	progress_end();
 	return 0;
 }
 
 /* ---- writing ---- */
-
-static int
-item(void *arg, uint32_t i, struct picklewrite_item *x, struct err *e)
-{
-	struct job *j = arg;
-
-	x->label = (int64_t)j->label[i];
-	x->seq_id = j->feed.in.id[j->number[i]].seq_id;
-	return intake_text(&j->feed.in, j->number[i], &x->id, e);
-}
-
-/* The row up to which the index has everything; 0: none is known. */
-static int64_t
-last_row(const struct job *j)
-{
-	return j->cf->install ? (int64_t)j->publish.seq_id : j->feed.last;
-}
-
-static int
-write_pickle(struct job *j, int dirfd, uint64_t *bytes, struct err *e)
-{
-	struct picklewrite p = { (int64_t)j->v.dim, j->v.n, last_row(j),
-	    j->v.n, item, j };
-	const char *name = index_file_name[INDEX_PICKLE];
-	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0666), r;
-	struct stat st;
-
-	if (fd < 0)
-		return err_system(e, "%s", name);
-	r = picklewrite(&p, fd, e);
-	if (r == 0 && fstat(fd, &st) < 0)
-		r = err_system(e, "%s", name);
-	if (r == 0)
-		*bytes += (uint64_t)st.st_size;
-	close(fd);
-	return r;
-}
 
 /* The files are in the staging directory: in the place of the old ones. */
 static int
@@ -553,20 +423,11 @@ install(struct job *j, struct err *e)
 }
 
 static int
-write_out(struct job *j, struct files *f, struct err *e)
+write_out(struct job *j, struct err *e)
 {
-	/* Without elements and with a max_seq_id of 0 it makes Chromas before
-	 * 1.0 pass over all of the log (chromadb/db/mixins/
-	 * embeddings_queue.py: 0 is taken for "from the next row on"); without
-	 * it each applies all, as with the index that it makes first itself.
-	 */
-	const bool pickle = j->v.n > 0 || last_row(j) > 0;
 	const struct dirnew *dir = new_dir(j);
 
-	*f = (struct files){ .b = &j->b, .v = &j->v, .label = j->label,
-	    .ef_construction = j->wish.ef_construction };
-	if (files_write(f, dir->fd, e) < 0 ||
-	    (pickle && write_pickle(j, dir->fd, &f->bytes, e) < 0))
+	if (newindex_write(&j->n, dir->fd, e) < 0)
 		return err_in(e, err_tail(dir->path));
 	if (j->cf->install)
 		return install(j, e);
@@ -578,43 +439,30 @@ write_out(struct job *j, struct files *f, struct err *e)
 
 /* ---- the receipt ---- */
 
-/* Links of a node on level 0, in the mean. */
-static double
-degree(const struct graph *g)
-{
-	uint64_t sum = 0;
-	uint32_t i;
-
-	for (i = 0; i < g->n; i++)
-		sum += g->count0[i];
-	return g->n ? (double)sum / g->n : 0;
-}
-
 static void
-report_result(const struct job *j, const struct files *f, struct jsonw *w)
+report_result(const struct newindex *n, struct jsonw *w)
 {
-	const struct build_result *b = &j->b;
+	const struct build_result *b = &n->b;
 
 	json_int(w, "copies", b->copies);
 	json_int(w, "levels", b->graph.max_level + 1);
-	json_real(w, "degree", degree(&b->graph), 2);
+	json_real(w, "degree", newindex_degree(n), 2);
 	json_real(w, "reachable", b->graph.n ? 1 - (double)b->left /
 	    b->graph.n : 1, 6);
 	json_real(w, "recall", b->recall, 4);
 	if (b->exact)
 		json_bool(w, "exact", true);
-	json_int(w, "bytes", (int64_t)f->bytes);
+	json_int(w, "bytes", (int64_t)n->bytes);
 }
 
-/* f NULL: nothing was built. */
 static int
-report(const struct job *j, const struct files *f, struct receipt *receipt,
+report(const struct job *j, bool built, struct receipt *receipt,
     struct err *e)
 {
 	struct installreport ir = { .publish = &j->publish, .diff = &j->diff,
-	    .change = &j->change, .segment = f ? j->installed : NULL,
+	    .change = &j->change, .segment = built ? j->installed : NULL,
 	    .backup = j->cf->backup, .elements = j->feed.in.live,
-	    .bytes = f ? f->bytes : space_needed(j), .needed = j->needed,
+	    .bytes = built ? j->n.bytes : newindex_space(&j->n), .needed = j->needed,
 	    .only_params = j->only_params };
 	struct jsonw *w = &receipt->w;
 	struct buf text = { 0 };
@@ -639,11 +487,11 @@ report(const struct job *j, const struct files *f, struct receipt *receipt,
 		json_int(w, "dropped", (int64_t)j->feed.dropped);
 	json_int(w, "elements", (int64_t)j->feed.in.live);
 	json_int(w, "dimension", (int64_t)j->feed.in.dim);
-	if (f) {
-		report_result(j, f, w);
+	if (built) {
+		report_result(&j->n, w);
 	} else {
-		json_int(w, "memory", (int64_t)memory_needed(j));
-		json_int(w, "bytes", (int64_t)space_needed(j));
+		json_int(w, "memory", (int64_t)newindex_memory(&j->n));
+		json_int(w, "bytes", (int64_t)newindex_space(&j->n));
 	}
 	return receipt_print(receipt, e);
 }
@@ -718,7 +566,6 @@ run(struct job *j, char *const path[], struct err *e)
 {
 	const struct config *cf = j->cf;
 	struct receipt receipt;
-	struct files f;
 	bool built;
 
 	receipt_start(&receipt);
@@ -736,11 +583,11 @@ run(struct job *j, char *const path[], struct err *e)
 	    publish_parameters(&j->publish, &j->change, e) < 0)
 		return -1;
 	built = j->needed && !cf->dry_run;
-	if (built && (build_it(j, e) < 0 || write_out(j, &f, e) < 0))
+	if (built && (build_it(j, e) < 0 || write_out(j, e) < 0))
 		return -1;
 	if (cf->progress == PROGRESS_OFF)
 		return 0;
-	if (report(j, built ? &f : NULL, &receipt, e) < 0)
+	if (report(j, built, &receipt, e) < 0)
 		return built && cf->install ? err_in(e, "the new index is in "
 		    "place, but not all of the receipt was written") : -1;
 	return 0;
