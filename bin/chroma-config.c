@@ -284,12 +284,9 @@ plan(struct job *j, struct db *db, struct err *e)
 	struct select sel = opt_select(&cf->only, &cf->skip);
 	size_t i;
 
-	if (catalog_load_tables(&j->c, db, e) < 0)
+	if (catalog_load_tables(&j->c, db, e) < 0 ||
+	    era_known(&j->c.era, db->name, e) < 0)
 		return -1;
-	if (j->c.era.unknown[0])
-		return err_data(e, "%s: migrations that this program does not "
-		    "know (%s): nothing is changed", err_tail(db->name),
-		    j->c.era.unknown);
 	j->differs = calloc(j->c.n + 1, sizeof(*j->differs));
 	j->why = calloc(j->c.n + 1, sizeof(*j->why));
 	if (!j->differs || !j->why)

@@ -15,7 +15,6 @@
 #include "chroma/apply.h"
 #include "chroma/catalog.h"
 #include "chroma/claim.h"
-#include "chroma/holders.h"
 #include "prog/opt.h"
 #include "prog/prog.h"
 #include "prog/progress.h"
@@ -83,18 +82,13 @@ struct job {
 static int
 open_dir(const struct config *cf, struct job *j, struct err *e)
 {
-	struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
-	struct claim_options co = { .wait_ms = po.wait_ms,
+	const struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
+	const struct claim_options co = { .wait_ms = po.wait_ms,
 	    .assume_stopped = cf->assume_stopped };
-	struct holders h;
 
 	j->pd = cf->dry_run ? &j->reading : &j->claim.pd;
-	if (!cf->dry_run)
-		return claim_open(&j->claim, cf->dir, &co, e);
-	if (persist_open(j->pd, cf->dir, &po, e) < 0 ||
-	    holders_find(j->pd->dir, &h, e) < 0)
-		return -1;
-	return h.n > 0 ? holders_seen(&h, j->pd->dir, e) : 0;
+	return cf->dry_run ? claim_read(&j->reading, cf->dir, &po, e) :
+	    claim_open(&j->claim, cf->dir, &co, e);
 }
 
 static int
@@ -106,11 +100,8 @@ prepare(const struct config *cf, struct job *j, struct err *e)
 		return -1;
 	if (catalog_load_tables(&j->catalog, &j->pd->db, e) < 0)
 		return persist_failed(j->pd, e);
-	if (j->catalog.era.unknown[0])
-		return err_data(e, "%s: migrations that this program does not "
-		    "know (%s): nothing is changed", err_tail(j->pd->file),
-		    j->catalog.era.unknown);
-	if (select_apply(&j->catalog, &sel, e) < 0)
+	if (era_known(&j->catalog.era, j->pd->file, e) < 0 ||
+	    select_apply(&j->catalog, &sel, e) < 0)
 		return -1;
 	if (apply_open(&j->apply, &j->pd->db, &j->catalog, cf->dry_run, e) < 0)
 		return persist_failed(j->pd, e);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "chroma/claim.h"
-#include "chroma/holders.h"
 #include "chroma/prune.h"
 #include "chroma/reclaim.h"
 #include "prog/opt.h"
@@ -173,20 +172,15 @@ struct job {
 static int
 open_dir(const struct config *cf, struct job *j, struct err *e)
 {
-	struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
-	struct claim_options co = { .wait_ms = po.wait_ms,
+	const struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
+	const struct claim_options co = { .wait_ms = po.wait_ms,
 	    .assume_stopped = cf->assume_stopped };
-	struct holders h;
 
 	j->options = (struct reclaim_options){ .want = cf->reclaim,
 	    .backup = cf->backup, .tmpdir = cf->tmpdir };
 	j->pd = cf->dry_run ? &j->reading : &j->claim.pd;
-	if (!cf->dry_run)
-		return claim_open(&j->claim, cf->dir, &co, e);
-	if (persist_open(j->pd, cf->dir, &po, e) < 0 ||
-	    holders_find(j->pd->dir, &h, e) < 0)
-		return -1;
-	return h.n > 0 ? holders_seen(&h, j->pd->dir, e) : 0;
+	return cf->dry_run ? claim_read(&j->reading, cf->dir, &po, e) :
+	    claim_open(&j->claim, cf->dir, &co, e);
 }
 
 static int
@@ -200,11 +194,8 @@ plan(const struct config *cf, struct job *j, struct rowset *rs, struct err *e)
 	if (db_map(&j->pd->db, true, e) < 0 ||
 	    catalog_load(&j->catalog, j->pd, e) < 0)
 		return persist_failed(j->pd, e);
-	if (j->catalog.era.unknown[0])
-		return err_data(e, "%s: migrations newer than this program "
-		    "knows (%s): nothing was changed; a newer chromautils may "
-		    "know them", err_tail(j->pd->file),
-		    j->catalog.era.unknown);
+	if (era_known(&j->catalog.era, j->pd->file, e) < 0)
+		return -1;
 	j->options.maintenance_log = j->catalog.era.has_maintenance;
 	if (select_apply(&j->catalog, &sel, e) < 0)
 		return -1;

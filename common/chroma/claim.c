@@ -425,6 +425,18 @@ claim_open(struct claim *c, const char *path, const struct claim_options *o,
 	}
 }
 
+int
+claim_read(struct persist *pd, const char *path,
+    const struct persist_options *o, struct err *e)
+{
+	struct holders h;
+
+	if (persist_open(pd, path, o, e) < 0 ||
+	    holders_find(pd->dir, &h, e) < 0)
+		return -1;
+	return h.n > 0 ? holders_seen(&h, pd->dir, e) : 0;
+}
+
 /* ---- a replacement ---- */
 
 static bool

@@ -62,6 +62,11 @@ struct claim {
 ATTR_NODISCARD int claim_open(struct claim *c, const char *path,
     const struct claim_options *o, struct err *e);
 
+/* Instead, for who only says what would be done: open path to read it, and
+ * refuse it where somebody is seen to have it open.  0, or -1 with *e set. */
+ATTR_NODISCARD int claim_read(struct persist *pd, const char *path,
+    const struct persist_options *o, struct err *e);
+
 /* Remember inode, size and mtime of all index files: before they are read.  0,
  * or -1 with *e set. */
 ATTR_NODISCARD int claim_stamp(struct claim *c, struct err *e);

@@ -169,3 +169,11 @@ era_seq_id(const struct db_value *v)
 		n = n << 8 | (unsigned char)v->bytes.p[i];
 	return n > INT64_MAX ? -1 : (int64_t)n;
 }
+
+int
+era_known(const struct era *era, const char *file, struct err *e)
+{
+	return !era->unknown[0] ? 0 : err_data(e, "%s: migrations newer "
+	    "than this program knows (%s): nothing was changed; a newer "
+	    "chromautils may know them", err_tail(file), era->unknown);
+}

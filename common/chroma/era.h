@@ -44,6 +44,11 @@ struct era {
  */
 ATTR_NODISCARD int era_read(struct era *era, struct db *db, struct err *e);
 
+/* For who changes the directory of file: all migrations are known.  0, or -1
+ * with *e set (STATUS_DATA). */
+ATTR_NODISCARD int era_known(const struct era *era, const char *file,
+    struct err *e);
+
 /* embeddings.seq_id: INTEGER from 1.0.0 on, before that 8 bytes, big-endian;
  * -1 for what is neither. */
 int64_t era_seq_id(const struct db_value *v);

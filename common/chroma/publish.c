@@ -135,11 +135,8 @@ look(struct publish *p, struct persist *pd, struct catalog *c, struct err *e)
 
 	if (!col)
 		return -1;
-	if (c->era.unknown[0])
-		return err_data(e, "%s: migrations that this program does not "
-		    "know (%s): nothing is changed", err_tail(pd->file),
-		    c->era.unknown);
-	if (check_collection(col, e) < 0)
+	if (era_known(&c->era, pd->file, e) < 0 ||
+	    check_collection(col, e) < 0)
 		return -1;
 	p->dir = strdup(pd->dir);
 	p->id = strdup(col->id);

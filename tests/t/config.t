@@ -168,7 +168,7 @@ q $D "INSERT INTO migrations SELECT dir, 12, filename, sql, hash FROM migrations
 fingerprint $D >before
 run chroma-config $D
 status_is 'unknown migrations are read' 0
-refuses 3 "$D/chroma.sqlite3: migrations that this program does not know (sysdb 12): nothing is changed" \
+refuses 3 "$D/chroma.sqlite3: migrations newer than this program knows (sysdb 12): nothing was changed; a newer chromautils may know them" \
     chroma-config --purge=off $D
 fingerprint $D >after
 same 'unknown migrations: nothing changed' before after
@@ -288,7 +288,7 @@ refuses 1 "p-0.4.4/db: a Chroma before 0.5.6 has no setting for this, and purges
     chroma-config --purge=off --ef-search=7 p-0.4.4/db
 q p-1.0.0/db "INSERT INTO migrations SELECT dir, 12, filename, sql, hash FROM migrations WHERE dir = 'sysdb' LIMIT 1"
 fingerprint p-1.0.0/db >before
-refuses 3 "p-1.0.0/db/chroma.sqlite3: migrations that this program does not know (sysdb 12): nothing is changed" \
+refuses 3 "p-1.0.0/db/chroma.sqlite3: migrations newer than this program knows (sysdb 12): nothing was changed; a newer chromautils may know them" \
     chroma-config --ef-search=7 p-1.0.0/db
 fingerprint p-1.0.0/db >after
 same 'unknown migrations: no parameter changed' before after

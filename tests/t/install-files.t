@@ -264,7 +264,7 @@ look d >before.fp
 run chroma-hnswbuild -q --install=d -c "$id" --no-backup stream
 status_is 'unknown migration: status' 3
 err_is 'unknown migration: said' <<'WANT'
-chroma-hnswbuild: d/chroma.sqlite3: migrations that this program does not know (sysdb 99): nothing is changed
+chroma-hnswbuild: d/chroma.sqlite3: migrations newer than this program knows (sysdb 99): nothing was changed; a newer chromautils may know them
 WANT
 look d >after.fp
 same 'unknown migration: nothing changed' before.fp after.fp

@@ -416,7 +416,7 @@ fresh 1.5.9-nopurge
 row 0 n1 NULL
 change d "INSERT INTO migrations VALUES ('metadb', 7, 'x', 'x', 'x')"
 fingerprint d >before
-refuses 3 'd/chroma.sqlite3: migrations that this program does not know (metadb 7): nothing is changed' \
+refuses 3 'd/chroma.sqlite3: migrations newer than this program knows (metadb 7): nothing was changed; a newer chromautils may know them' \
     chroma-walapply d
 fingerprint d >after
 same 'unknown migration: nothing is changed' before after
