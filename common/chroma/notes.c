@@ -96,7 +96,7 @@ note_log_only(struct survey *s, struct survey_collection *sc)
 	    (long long)every);
 	NOTE(sc, "So the log is the only copy: none of its %" PRIu64 " rows "
 	    "may be pruned, and Chroma replays them at every start. What "
-	    "helps, if starting is slow: committing the log into the index.",
+	    "helps, if starting is slow: chroma-commit.",
 	    sc->wal.rows);
 }
 
@@ -141,12 +141,13 @@ note_state(struct survey *s, struct survey_collection *sc)
 	if (sc->counted && survey_fragmentation(sc) >= FRAGMENTED)
 		NOTE(sc, "%.0f %% of the elements in its index are deleted "
 		    "ones (%" PRIu64 " of %" PRIu64 "): they take space and "
-		    "slow down queries until the index is rebuilt.",
+		    "slow down queries, until chroma-rebuild.",
 		    100 * survey_fragmentation(sc), survey_deleted(sc),
 		    sc->dir.header.cur_element_count);
 	if (sc->wal.prunable)
 		NOTE(sc, "%" PRIu64 " row%s of its log %s in both segments "
-		    "already and may be pruned.", sc->wal.prunable,
+		    "already and may be pruned (chroma-prune).",
+		    sc->wal.prunable,
 		    sc->wal.prunable == 1 ? "" : "s",
 		    sc->wal.prunable == 1 ? "is" : "are");
 }

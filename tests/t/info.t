@@ -54,8 +54,8 @@ default_tenant/default_database/default
   - Healthy: nothing is in the index files yet, all vectors are in the log
     (Chroma writes an index every 1000 changes).
   - So the log is the only copy: none of its 12 rows may be pruned, and Chroma
-    replays them at every start. What helps, if starting is slow: committing
-    the log into the index.
+    replays them at every start. What helps, if starting is slow:
+    chroma-commit.
 !
 run chroma-info --privacy "$db"
 status_is '--privacy' 0
