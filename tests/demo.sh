@@ -37,6 +37,13 @@ show 30 'chroma-prune -n chroma'
 say 'What goes is kept in a file; what is deleted is what that file has'
 show 9 "chroma-prune -y --audit=went.jsonl.zst chroma | jq -c '[.wal_entries_purged, .storage_reduction, .reclaim]'"
 show 2 'chroma-walfilter --count went.jsonl.zst; chroma-prune -y chroma | jq .wal_entries_purged'
+say 'All of the log into the index files: what Chroma would replay at every start'
+show 24 'chroma-commit -n -c default -c ip-vectors chroma'
+show 9 "chroma-commit -y chroma | jq -c '.collections[] | select(.installed) | [.collection, .elements, .vector_seq_id]'"
+say 'An index of another space, with more links; the old one is kept'
+show 9 'chroma-rebuild -n -c ip-vectors --space=cosine --M=24 chroma'
+show 2 "chroma-rebuild -y -c ip-vectors --space=cosine --M=24 chroma | jq -c '.collections[] | [.space, .M, .recall]'; ls chroma.backup | wc -l"
+show 2 "chroma-info -c ip-vectors chroma | jq -c 'select(.type==\"collection\") | [.space, .M, .params_from.space]'"
 say 'A stream that was cut short is never taken for a short stream'
 printf '$ %s\n' 'zstd -dcq audit.jsonl.zst | head -n 20 | chroma-walfilter --count'
 zstd -dcq audit.jsonl.zst 2>/dev/null | head -n 20 |
