@@ -38,7 +38,7 @@ say 'What goes is kept in a file; what is deleted is what that file has'
 show 9 "chroma-prune -y --audit=went.jsonl.zst chroma | jq -c '[.wal_entries_purged, .storage_reduction, .reclaim]'"
 show 2 'chroma-walfilter --count went.jsonl.zst; chroma-prune -y chroma | jq .wal_entries_purged'
 say 'All of the log into the index files: what Chroma would replay at every start'
-show 24 'chroma-commit -n -c default -c ip-vectors chroma'
+show 28 'chroma-commit -n -c default -c ip-vectors chroma'
 show 9 "chroma-commit -y chroma | jq -c '.collections[] | select(.installed) | [.collection, .elements, .vector_seq_id]'"
 say 'An index of another space, with more links; the old one is kept'
 show 9 'chroma-rebuild -n -c ip-vectors --space=cosine --M=24 chroma'
