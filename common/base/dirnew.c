@@ -84,7 +84,8 @@ sweep(int parent, const char *name, bool (*mine)(struct slice name))
 	while (dir && (d = readdir(dir))) {
 		struct slice of = name_in(d->d_name);
 
-		if (!of.p || !(name ? slice_is(of, name) : mine(of)))
+		if (!of.p || (name && !slice_is(of, name)) ||
+		    (mine && !mine(of)))
 			continue;
 		fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY |
 		    O_NOFOLLOW | O_CLOEXEC);

@@ -154,7 +154,8 @@ static void
 measure_codes(struct measuring *x)
 {
 	uint64_t best[MEASURE_SAMPLE][MEASURE_K];
-	struct codes exact = *x->c;
+	const struct codes *coarse = x->c;
+	struct codes exact = *coarse;
 	struct score score = { 0 }, again = { 0 };
 	uint32_t s;
 
@@ -170,6 +171,7 @@ measure_codes(struct measuring *x)
 	find_nearest(x);
 	for (s = 0; s < x->m->n; s++)
 		compare(&again, x->m, &exact, s, best[s], x->m->others[s]);
+	x->c = coarse;
 	x->m->codes = share_of(&again);
 }
 
