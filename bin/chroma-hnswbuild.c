@@ -371,6 +371,7 @@ look_at_it(struct job *j, struct err *e)
 	if (publish_compare(&j->publish, &j->feed.in, &j->n.v,
 	    j->n.number, &j->diff, e) < 0)
 		return -1;
+	j->publish.lost = cf->no_backup ? j->diff.lost : 0;
 	changed = publish_changes(&j->publish, &j->diff, &j->change);
 	if (j->feed.in.dim > 0) {
 		j->needed = changed || cf->only_if <= VECTORS ||

@@ -306,6 +306,7 @@ drop_ghosts(struct publish *p, struct intake *in, const uint8_t *seen)
 		    (uint64_t)in->id[i].seq_id > m)
 			continue;
 		intake_drop(in, i);
+		p->ghost[i / 8] |= (uint8_t)(1 << i % 8);
 		p->ghosts++;
 	}
 }
@@ -321,8 +322,11 @@ publish_filter(struct publish *p, struct intake *in, struct err *e)
 	struct catalog c;
 	int r;
 
-	if (!seen)
+	p->ghost = calloc(1, (size_t)in->ids / 8 + 1);
+	if (!seen || !p->ghost) {
+		free(seen);
 		return err_nomem(e);
+	}
 	if (persist_open(&pd, p->dir, &po, e) < 0) {
 		free(seen);
 		return -1;
@@ -368,6 +372,28 @@ publish_seq_id(struct publish *p, bool empty, struct err *e)
 
 /* ---- what is new ---- */
 
+/* Elements that nothing says are deleted, and that the new index has not. */
+static int
+count_lost(const struct publish *p, struct elements *el, struct intake *in,
+    struct publish_diff *d, struct err *e)
+{
+	struct elements_walk w;
+	struct element x;
+
+	if (elements_walk_begin(&w, el, e) < 0)
+		return -1;
+	while (elements_next(&w, &x)) {
+		uint32_t n;
+
+		if (x.deleted || x.blank || !x.id.p)
+			continue;
+		n = intake_number(in, x.id);
+		d->lost += n == UINT32_MAX || p->ghost[n / 8] & 1 << n % 8;
+	}
+	elements_walk_end(&w);
+	return 0;
+}
+
 static int
 compare(struct elements *el, struct intake *in, const struct vectors *v,
     const uint32_t *number, struct publish_diff *d, struct err *e)
@@ -410,6 +436,8 @@ publish_compare(const struct publish *p, struct intake *in,
 	    p->params.space, false, e);
 	if (r == 0) {
 		r = compare(&el, in, v, number, d, e);
+		if (r == 0 && d->removed > 0)
+			r = count_lost(p, &el, in, d, e);
 		elements_close(&el);
 	}
 	close(fd);
@@ -681,6 +709,11 @@ claimed(struct publish *p, struct claim *c, struct catalog *cat,
 		return write_parameters(p, c, cat, col, x->params, e);
 	if (r == 0)
 		r = prove(p, c, cat, col, x->space, e);
+	if (r == 0 && p->lost > 0)
+		r = err_data(e, "collection %s: %" PRIu64 " of the vectors in "
+		    "its index are of no record, and no row that came deletes "
+		    "them: give the whole log, or keep them with "
+		    "--backup=PATH; nothing was changed", p->name, p->lost);
 	return r < 0 ? -1 : switch_over(p, c, cat, col, x->params, e);
 }
 
@@ -746,6 +779,7 @@ publish_end(struct publish *p)
 	free(p->id);
 	free(p->name);
 	free(p->path);
+	free(p->ghost);
 	free(p->was.segment);
 	*p = (struct publish){ .committed = p->committed };
 }

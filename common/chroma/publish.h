@@ -55,8 +55,12 @@ struct publish {
 	struct publish_state was;
 	struct staging staging;		/* the new index */
 	uint64_t seq_id;		/* the new H; 0: none, see publish_seq_id() */
+	uint64_t lost;			/* by the caller, who removes the old
+					 * index: see publish_diff; nothing is
+					 * committed then */
 	uint64_t ghosts;		/* ids of no record that were left out */
 	/* private */
+	uint8_t *ghost;			/* bits, by number of the id; owned */
 	uint64_t covered;		/* rows up to this one are in the streams */
 	bool committed;
 };
@@ -89,6 +93,9 @@ struct publish_diff {
 	uint64_t added, replaced, removed;	/* ids */
 	uint64_t deleted;	/* elements of the present one that are only
 				 * marked so, and go */
+	uint64_t lost;		/* of those removed: neither records, nor
+				 * deleted by a row of the log; their vectors
+				 * are in the present one alone */
 	uint64_t bytes;		/* of its files */
 	bool damaged;		/* the present one; counts are of what can be
 				 * read */

@@ -127,12 +127,21 @@ intake_text(struct intake *in, uint32_t number, struct slice *text,
 }
 
 uint32_t
-intake_find(struct intake *in, struct slice id)
+intake_number(struct intake *in, struct slice id)
 {
 	struct hash print = hash_bytes(&in->key, id.p, id.len);
 	uint32_t number = in->slots ? *find(in, &print) : 0;
 
-	return number && in->id[number - 1].vector ? number - 1 : UINT32_MAX;
+	return number ? number - 1 : UINT32_MAX;
+}
+
+uint32_t
+intake_find(struct intake *in, struct slice id)
+{
+	uint32_t number = intake_number(in, id);
+
+	return number != UINT32_MAX && in->id[number].vector ? number :
+	    UINT32_MAX;
 }
 
 void

@@ -90,7 +90,9 @@ ATTR_NODISCARD int intake_finish(struct intake *in, struct vectors *v,
 /* Before intake_finish(): this id has no vector after all. */
 void intake_drop(struct intake *in, uint32_t number);
 
-/* The number of an id, or UINT32_MAX: it has no vector. */
+/* The number of an id, or UINT32_MAX: no record named it; intake_find(): or it
+ * has no vector. */
+uint32_t intake_number(struct intake *in, struct slice id);
 uint32_t intake_find(struct intake *in, struct slice id);
 
 /* After intake_finish(): hints from the links that came with vectors.  n and

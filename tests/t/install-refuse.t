@@ -115,11 +115,11 @@ done
 kept() { # NAME SEQ_ID FILE...
 	k_name=$1 k_seq=$2
 	shift 2
-	rm -rf d
+	rm -rf d old-index
 	cp -a "$base/db" d
 	[ ! -e late ] || sqlite3 d/chroma.sqlite3 <late
 	cp -a d before
-	install --install=d -c "$id" --no-backup "$@"
+	install --install=d -c "$id" --backup=old-index "$@"
 	status_is "$base, $k_name: status" 0
 	[ "$(of .vector_seq_id)" = "$k_seq" ]
 	t_line "$base, $k_name: $k_seq" $?
@@ -230,6 +230,19 @@ err_is 'a ghost: said' <<'WANT'
 chroma-hnswbuild: warning: collection configured: 1 ids of no record are left out
 WANT
 ok 'a ghost: right' check right was d "$id" "$space" -
+# one that the present index has, and nothing else: it is not thrown away
+rm -rf d
+cp -a was d
+sqlite3 d/chroma.sqlite3 "DELETE FROM embeddings WHERE embedding_id = '$first'
+    AND segment_id = (SELECT id FROM segments WHERE collection = '$id'
+    AND scope = 'METADATA')"
+refused 3 "collection configured: 1 of the vectors in its index are of no record, and no row that came deletes them: give the whole log, or keep them with --backup=PATH; nothing was changed" \
+    -q --no-backup -c "$id" lines
+install -q --install=d --backup=old-ghost -c "$id" lines
+status_is 'a ghost in the present index, kept: status' 0
+ok 'a ghost in the present index: kept' grep -q "\"id\":\"$first\"" <<DUMP
+$(chroma-hnswdump --space="$space" old-ghost)
+DUMP
 rm -rf d
 cp -a was d
 # more ids than are named
