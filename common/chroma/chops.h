@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chops.h - a snapshot that `chops collection snapshot` made, as an unpacked
+ * one of ours.
+ *
+ * It is a SQLite database with one collection: some of Chroma's tables, and in
+ * hnsw_segment_data the files of the index, each compressed by zlib, with the
+ * SHA-256 of what is in it.  It has no migrations, no schema_str, no arrays of
+ * metadata and no full text.  So what comes of it fits a directory that is
+ * there already (of 1.0 or later if its watermarks are INTEGERs, of 0.5.6 to
+ * 0.6.3 or later if they are BLOBs), and none is made of it alone.
+ *
+ * Source: chromadb-ops 0.1.5, chroma_ops/collection_snapshot.py and
+ * chroma_ops/scripts/snapshot.sql.
+ */
+#ifndef CHROMA_CHOPS_H
+#define CHROMA_CHOPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "chroma/manifest.h"
+
+/* Whether these first bytes (at least 16) are those of a SQLite database. */
+bool chops_is(const void *p, size_t n);
+
+/* Turn the snapshot in the file path, which is ours and is removed by the
+ * caller, into dir/chroma.sqlite3 (tables as in the oldest era that the file
+ * fits, made anew and filled with the columns that are expected; nothing else
+ * of the file is read) and dir/UUID/FILE, and fill *m as carve would.  No
+ * migrations have their text: era.h reads the versions.  0, or -1 with *e
+ * set (STATUS_DATA: not a snapshot of chops, a table or column missing, another
+ * one there, zlib or SHA-256 wrong: which file). */
+ATTR_NODISCARD int chops_unpack(const char *path, const char *dir,
+    struct manifest *m, struct err *e);
+
+#endif
