@@ -57,8 +57,9 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	graph search measure hints hubs prune upper connect build files intake
 chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-	pages tablecopy rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
-	publish metavalues metarows schemakeys apply
+	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
+	publish metavalues metarows schemakeys apply \
+	manifest carve
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
