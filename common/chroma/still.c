@@ -228,38 +228,44 @@ copy_once(struct still *s, const char *path, const struct select *sel,
 	return r;
 }
 
-static void
-empty_scratch(const struct still *s, const char *database)
+/* An empty place for what is temporary. */
+static int
+find_room(struct still *s, const char *tmpdir, struct err *e)
 {
-	(void)!dirnew_empty(&s->scratch);
-	(void)!unlink(database);
+	const char *tmp = tmpdir ? tmpdir : getenv("TMPDIR");
+
+	dirnew_abort(&s->scratch);
+	if (dirnew_scratch(&s->scratch, tmp && *tmp ? tmp : "/tmp", SCRATCH,
+	    e) < 0)
+		return -1;
+	return fchmod(s->scratch.fd, 0700) < 0 ? err_system(e, "fchmod") : 0;
 }
 
 static int
 copy_all(struct still *s, const char *path, const struct select *sel,
     const struct persist_options *o, struct err *e)
 {
-	char *dir = dirnew_path(&s->scratch), *to = NULL;
 	int try, got = 0;
 
-	if (!dir || asprintf(&to, "%s/" PERSIST_FILE, dir) < 0) {
-		free(dir);
-		return err_nomem(e);
-	}
-	for (try = 0; got == 0 && try < STILL_TRIES; try++) {
-		empty_scratch(s, to);
-		got = copy_once(s, path, sel, o, to, e);
-	}
-	if (got == 0)
-		got = err_busy(e, "%s: index files were written during each "
-		    "of %d copies; try again when Chroma is quiet",
-		    err_tail(path), STILL_TRIES);
 	s->copied = true;
-	if (got > 0)
-		got = persist_open(&s->pd, dir, o, e);
-	free(dir);
-	free(to);
-	return got < 0 ? -1 : 0;
+	for (try = 0; got == 0 && try < STILL_TRIES; try++) {
+		char *to = NULL, *dir = NULL;
+
+		if (find_room(s, o->tmpdir, e) < 0)
+			return -1;
+		dir = dirnew_path(&s->scratch);
+		if (!dir || asprintf(&to, "%s/" PERSIST_FILE, dir) < 0)
+			got = err_nomem(e);
+		else
+			got = copy_once(s, path, sel, o, to, e);
+		if (got > 0 && persist_open(&s->pd, dir, o, e) < 0)
+			got = -1;
+		free(dir);
+		free(to);
+	}
+	return got < 0 ? -1 : got > 0 ? 0 : err_busy(e, "%s: index files were "
+	    "written during each of %d copies; try again when Chroma is quiet",
+	    err_tail(path), STILL_TRIES);
 }
 
 /* ---- either way ---- */
@@ -288,21 +294,6 @@ hold(struct still *s, struct err *e)
 	    db_int(&s->pd.db, "SELECT count(*) FROM sqlite_master", &n, e);
 }
 
-static int
-find_room(struct still *s, const char *tmpdir, struct err *e)
-{
-	const char *tmp = tmpdir ? tmpdir : getenv("TMPDIR");
-	char *path = NULL;
-	int r;
-
-	if (asprintf(&path, "%s/" SCRATCH, tmp && *tmp ? tmp : "/tmp") < 0)
-		return err_nomem(e);
-	r = dirnew_begin(&s->scratch, path, e);
-	s->scratch.path = "";		/* it never gets that name */
-	free(path);
-	return r;
-}
-
 int
 still_open(struct still *s, const char *path, const struct select *sel,
     const struct persist_options *o, struct err *e)
@@ -313,8 +304,9 @@ still_open(struct still *s, const char *path, const struct select *sel,
 	    .parent = -1 } };
 	if (persist_open(&s->pd, path, o, e) < 0)
 		return -1;
-	r = find_room(s, o->tmpdir, e);
-	if (r == 0 && !quiet(&s->pd)) {
+	if (quiet(&s->pd)) {
+		r = find_room(s, o->tmpdir, e);
+	} else {
 		persist_close(&s->pd);
 		r = copy_all(s, path, sel, o, e);
 	}
