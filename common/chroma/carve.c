@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chroma/anchor.h"
 #include "chroma/coverage.h"
 #include "chroma/tablecopy.h"
 #include "chroma/textindex.h"
@@ -294,17 +295,13 @@ copy_tables(struct db *db, struct err *e)
 
 /* ---- the log ---- */
 
-/* New rows get numbers above the greatest in the log, so a watermark that is
- * above all of them would hide what is written next.  Where the rows that held
- * the numbers are not carved, one row without effect does. */
+/* The rows that held the numbers up to a watermark may be of others. */
 static int
-anchor(struct carve *cv, struct db *db, struct err *e)
+put_anchor(struct carve *cv, struct db *db, struct err *e)
 {
-	const struct collection *high = NULL;
-	int64_t newest = 0, mark = 0;
-	struct db_stmt st;
+	const char *topic = NULL;
+	int64_t mark = 0;
 	size_t i;
-	int got;
 
 	for (i = 0; i < cv->catalog->n; i++) {
 		const struct collection *c = &cv->catalog->collection[i];
@@ -316,23 +313,10 @@ anchor(struct carve *cv, struct db *db, struct err *e)
 			    of[k]->seq_id <= INT64_MAX &&
 			    (int64_t)of[k]->seq_id > mark) {
 				mark = (int64_t)of[k]->seq_id;
-				high = c;
+				topic = c->topic;
 			}
 	}
-	if (db_int(db, "SELECT max(seq_id) FROM main.embeddings_queue",
-	    &newest, e) < 0)
-		return -1;
-	if (!high || newest >= mark)
-		return 0;
-	if (db_prepare(db, &st, "INSERT INTO main.embeddings_queue (seq_id, "
-	    "created_at, operation, topic, id, metadata) VALUES (?1, "
-	    "'1970-01-01 00:00:00', 3, ?2, '" CARVE_ANCHOR "', '{}')", e) < 0)
-		return -1;
-	db_bind_i64(&st, 1, mark);
-	db_bind_text(&st, 2, slice_str(high->topic));
-	got = db_step(&st, e);
-	db_finish(&st);
-	return got;
+	return anchor_put(db, mark, topic, e);
 }
 
 static int
@@ -348,7 +332,7 @@ copy_log(struct carve *cv, struct db *db, struct err *e)
 		return -1;
 	got = db_step(&st, e);
 	db_finish(&st);
-	return got < 0 ? -1 : anchor(cv, db, e);
+	return got < 0 ? -1 : put_anchor(cv, db, e);
 }
 
 /* ---- what is in it ---- */

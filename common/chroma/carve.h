@@ -7,7 +7,8 @@
  * vectors are in the index (coverage.h); where it is not, the whole log of
  * that collection comes along.  The full-text index has the documents of the
  * records and no others, whatever was in the old one; tables that are none of
- * Chroma's, and rows of no collection, are left behind.
+ * Chroma's, and rows of no collection, are left behind.  Where the row with the
+ * number of a watermark is not carved, anchor.h.
  *
  * Memory: SQLite's caches, and what coverage.h says.
  */
@@ -23,9 +24,6 @@
 #include "chroma/catalog.h"
 #include "chroma/manifest.h"
 #include "chroma/persist.h"
-
-/* The id in a row of the log, a DELETE, that is only there for its number. */
-#define CARVE_ANCHOR "chromautils-anchor"
 
 struct carve_of {
 	int64_t from;		/* rows of its log below this one are left
