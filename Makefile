@@ -58,7 +58,8 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
-	publish metavalues metarows schemakeys apply
+	publish metavalues metarows schemakeys apply \
+	manifest
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
@@ -71,8 +72,9 @@ UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
 	t_jsonedit t_paramset t_staging t_uuid
+UNITS  += t_manifest
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
+	fuzz_matrix fuzz_regex fuzz_stream fuzz_where fuzz_manifest
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck
 

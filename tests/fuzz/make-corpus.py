@@ -458,4 +458,32 @@ for name, data in {
 }.items():
     seed("matrix", name, data)
 
+# ---- manifest: the last member of a snapshot ----
+
+
+def manifest(version=1, end=None, **more):
+    head = {"type": "snapshot", "version": version, "created_at": "2026-11-22T02:03:04Z",
+            "migrations": {"embeddings_queue": 2, "metadb": 5, "sysdb": 10},
+            "collections": [{
+                "id": "c", "name": "d\u00f6cs", "tenant": "t", "database": None,
+                "dimension": 384, "space": "l2", "M": 16, "ef_construction": 100,
+                "ef_search": 100, "records": 3,
+                "wal": {"rows": 1, "from_seq_id": 3, "to_seq_id": 3, "whole": False},
+                "metadata_seq_id": 3, "vector_seq_id": None, "vector_segment": "v",
+                "metadata_segment": "m", "index_bytes": 100, "note": None}],
+            "members": [{"name": "chroma.sqlite3", "size": 4096, "stored": 4096,
+                         "crc32c": "e3069283"}]} | more
+    text = json.dumps(head, separators=(",", ":"))[:-1].encode()
+    return text + (b',"crc32c":"%08x"}\n' % crc32c(text) if end is None else end)
+
+
+seed("manifest", "sound", manifest())
+seed("manifest", "empty", manifest(collections=[], members=[]))
+seed("manifest", "more", manifest(more=[{}]))
+seed("manifest", "newer", manifest(version=2))
+seed("manifest", "crc-inside", manifest(crc32c="00000000"))
+seed("manifest", "crc-other", manifest(end=b',"crc32c":"00000000"}'))
+seed("manifest", "crc-none", manifest(end=b"}"))
+seed("manifest", "cut", manifest()[:300])
+
 assert json.loads(WAL)["seq_id"] == 1
