@@ -59,7 +59,7 @@ chroma := db era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
 	publish metavalues metarows schemakeys apply \
-	manifest
+	manifest accord unpack
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
