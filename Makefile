@@ -55,7 +55,7 @@ stream := zio in out json record fold whereset whereparse where frame stream \
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	graph search measure hints hubs prune upper connect build files intake
-chroma := db era params holders persist pickle picklewrite index elements \
+chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
 	publish metavalues metarows schemakeys apply \
@@ -68,7 +68,7 @@ SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
-	t_stream t_textset t_utf8 t_wal t_when t_where
+	t_safeschema t_stream t_textset t_utf8 t_wal t_when t_where
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
 	t_jsonedit t_paramset t_staging t_uuid
