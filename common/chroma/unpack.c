@@ -462,7 +462,7 @@ check_members(const struct job *j, struct err *e)
 static int
 one_member(struct job *j, struct err *e)
 {
-	enum kind kind;
+	enum kind kind = KIND_MANIFEST;
 
 	if (begin_member(j, &kind, e) < 0)
 		return -1;
