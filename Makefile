@@ -59,7 +59,7 @@ chroma := db safeschema era params holders persist pickle picklewrite index elem
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
 	newindex paramset staging publish metavalues metarows schemakeys apply \
-	manifest anchor carve still graftrows
+	manifest accord unpack anchor carve still graftrows
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
@@ -76,7 +76,7 @@ UNITS  += t_manifest
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
 	fuzz_matrix fuzz_regex fuzz_stream fuzz_tar fuzz_where fuzz_manifest
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
-TOOLS  := faultio.so holdopen wherecheck
+TOOLS  := faultio.so holdopen wherecheck unpackcheck
 
 opt.release := -O2
 opt.debug   := -O0
@@ -167,7 +167,7 @@ $(lib): $(objs)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(bins) $(units) $(benches) $b/tests/tools/wherecheck: $b/%: $b/obj/%.o $(lib)
+$(bins) $(units) $(benches) $(addprefix $b/tests/tools/,wherecheck unpackcheck): $b/%: $b/obj/%.o $(lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
