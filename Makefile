@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
-	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
+	chroma-snap chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
 PIPES := commit export prune rebuild
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
@@ -59,9 +59,9 @@ chroma := db safeschema era params holders persist pickle picklewrite index elem
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
 	newindex paramset staging publish metavalues metarows schemakeys apply \
-	manifest accord unpack anchor carve still graftrows
+	manifest accord unpack anchor carve still snapwrite graftrows repickle graft
 prog   := prog opt progress receipt table infojson infotext \
-	prunereport installreport
+	prunereport installreport snapreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)

@@ -421,24 +421,14 @@ carve_write(struct carve *cv, const char *path, struct manifest *m,
     struct err *e)
 {
 	struct textindex text;
-	struct db db;
-	int r;
+	struct db *db = &cv->db;
 
-	r = tablecopy_begin(&db, cv->pd->real, &cv->pd->db, path, e);
-	if (r == 0)
-		r = choose(cv, &db, e);
-	if (r == 0)
-		r = copy_tables(&db, e);
-	if (r == 0)
-		r = copy_log(cv, &db, e);
-	if (r == 0)
-		r = textindex_copy(&text, &db, &cv->catalog->era, e);
-	if (r == 0)
-		r = describe_all(cv, &db, m, e);
-	if (r == 0)
-		r = db_exec(&db, "COMMIT", e);
-	db_close(&db);
-	return r < 0 ? -1 : textindex_finish(&text, path, &cv->catalog->era, e);
+	return tablecopy_begin(db, cv->pd->real, &cv->pd->db, path, e) < 0 ||
+	    choose(cv, db, e) < 0 || copy_tables(db, e) < 0 ||
+	    copy_log(cv, db, e) < 0 ||
+	    textindex_copy(&text, db, &cv->catalog->era, e) < 0 ||
+	    describe_all(cv, db, m, e) < 0 || db_exec(db, "COMMIT", e) < 0 ?
+	    -1 : textindex_finish(&text, path, &cv->catalog->era, e);
 }
 
 void
@@ -449,5 +439,7 @@ carve_end(struct carve *cv)
 	for (i = 0; cv->of && i < cv->catalog->n; i++)
 		buf_release(&cv->of[i].note);
 	free(cv->of);
+	if (cv->db.h)
+		db_close(&cv->db);
 	*cv = (struct carve){ NULL };
 }

@@ -38,6 +38,7 @@ struct carve {
 	const struct catalog *catalog;
 	struct persist *pd;
 	const char *tmpdir;
+	struct db db;		/* the new one; see carve_end() */
 };
 
 /* Decide what of the log of the selected collections comes along; whole_log:
@@ -54,6 +55,8 @@ ATTR_NODISCARD int carve_plan(struct carve *cv, struct persist *pd,
 ATTR_NODISCARD int carve_write(struct carve *cv, const char *path,
     struct manifest *m, struct err *e);
 
+/* Closes the new database, too, and with it drops every lock that this process
+ * has on the old one (fcntl(2)): as late as can be. */
 void carve_end(struct carve *cv);
 
 #endif

@@ -160,6 +160,7 @@ number_marks(struct graftrows *g, struct err *e)
 
 		of->has_m = of->from->metadata.source != WATERMARK_NONE;
 		of->has_h = of->from->vector.source != WATERMARK_NONE;
+		of->h = (uint64_t)g->base;	/* below all of its rows */
 		if (of->has_m)
 			r = renumber(&st, g, of->from->metadata.seq_id,
 			    &of->m, e);
@@ -549,22 +550,6 @@ write_log(struct graftrows *g, struct err *e)
 /* ---- all of it ---- */
 
 static int
-count(struct db *db, const char *sql, const char *key, uint64_t *n,
-    struct err *e)
-{
-	struct db_stmt st;
-	int got;
-
-	if (db_prepare(db, &st, sql, e) < 0)
-		return -1;
-	db_bind_text(&st, 1, slice_str(key));
-	got = db_step(&st, e);
-	*n = got > 0 ? (uint64_t)db_col_i64(&st, 0) : 0;
-	db_finish(&st);
-	return got < 0 ? -1 : 0;
-}
-
-static int
 put_anchors(struct graftrows *g, struct err *e)
 {
 	char topic[sizeof(TOPIC_HEAD) + UUID_LEN + 1];
@@ -583,23 +568,6 @@ put_anchors(struct graftrows *g, struct err *e)
 	return 0;
 }
 
-static int
-count_all(struct graftrows *g, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < g->n; i++) {
-		struct graft_of *of = &g->of[i];
-
-		if (count(g->db, "SELECT count(*) FROM main.embeddings WHERE "
-		    "segment_id = ?1", of->metadata, &of->records, e) < 0 ||
-		    count(g->db, "SELECT count(*) FROM old.embeddings_queue "
-		    "WHERE topic = ?1", of->from->topic, &of->rows, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 graftrows_write(struct graftrows *g, bool create, struct err *e)
 {
@@ -610,5 +578,34 @@ graftrows_write(struct graftrows *g, bool create, struct err *e)
 	    write_segments(g, e) < 0 || write_marks(g, e) < 0 ||
 	    write_embeddings(g, e) < 0 || write_metadata(g, e) < 0 ||
 	    write_text(g, e) < 0 || write_log(g, e) < 0 ||
-	    put_anchors(g, e) < 0 || count_all(g, e) < 0 ? -1 : 0;
+	    put_anchors(g, e) < 0 ? -1 : 0;
+}
+
+int
+graftrows_rename(struct graftrows *g, struct err *e)
+{
+	size_t i;
+
+	if (g->to->era.has_databases && create_databases(g, e) < 0)
+		return -1;
+	for (i = 0; i < g->n; i++) {
+		const struct graft_of *of = &g->of[i];
+
+		/* (two may change names: none is in the way of another) */
+		if (RUN(g->db, e, "UPDATE main.collections SET name = id "
+		    "WHERE id = ?1", of->id) < 0)
+			return -1;
+	}
+	for (i = 0; i < g->n; i++) {
+		const struct graft_of *of = &g->of[i];
+
+		if (RUN(g->db, e, "UPDATE main.collections SET name = ?2 "
+		    "WHERE id = ?1", of->id, of->name) < 0 ||
+		    (g->to->era.has_databases && RUN(g->db, e, "UPDATE "
+		    "main.collections SET database_id = (SELECT id FROM "
+		    "main.databases WHERE name = ?2 AND tenant_id = ?3) "
+		    "WHERE id = ?1", of->id, of->database, of->tenant) < 0))
+			return -1;
+	}
+	return 0;
 }

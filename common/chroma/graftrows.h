@@ -34,8 +34,10 @@ struct graft_of {
 	char vector[UUID_LEN + 1], metadata[UUID_LEN + 1];	/* segments' */
 	/* by graftrows_number() */
 	bool has_m, has_h;
-	uint64_t m, h;				/* watermarks, above 0 */
-	/* by graftrows_write() */
+	uint64_t m, h;				/* watermarks, above 0; h also
+						 * where there is none: what
+						 * a pickle is to say then */
+	/* as the manifest has them */
 	uint64_t records, rows;			/* of embeddings, of the log */
 };
 
@@ -62,5 +64,10 @@ ATTR_NODISCARD int graftrows_number(struct graftrows *g, const char *path,
  * 0, or -1 with *e set. */
 ATTR_NODISCARD int graftrows_write(struct graftrows *g, bool create,
     struct err *e);
+
+/* Instead, in a transaction of a directory that has the collections already,
+ * under their own ids: their names, tenants and databases.  0, or -1 with *e
+ * set. */
+ATTR_NODISCARD int graftrows_rename(struct graftrows *g, struct err *e);
 
 #endif

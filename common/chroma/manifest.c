@@ -86,10 +86,9 @@ put_crc(struct jsonw *w, uint32_t crc)
 	buf_release(&hex);
 }
 
-static void
-put_collection(struct jsonw *w, const struct manifest_collection *c)
+void
+manifest_put_collection(struct jsonw *w, const struct manifest_collection *c)
 {
-	json_open(w, NULL, '{');
 	json_cstr(w, "id", c->id);
 	json_cstr(w, "name", c->name);
 	json_cstr(w, "tenant", c->tenant);
@@ -113,7 +112,6 @@ put_collection(struct jsonw *w, const struct manifest_collection *c)
 	json_cstr(w, "metadata_segment", c->metadata_segment);
 	put_u64(w, "index_bytes", c->index_bytes);
 	json_cstr(w, "note", c->note);
-	json_close(w, '}');
 }
 
 void
@@ -132,8 +130,11 @@ manifest_write(const struct manifest *m, struct buf *out)
 	json_int(&w, "sysdb", m->sysdb);
 	json_close(&w, '}');
 	json_open(&w, "collections", '[');
-	for (i = 0; i < m->collections; i++)
-		put_collection(&w, &m->collection[i]);
+	for (i = 0; i < m->collections; i++) {
+		json_open(&w, NULL, '{');
+		manifest_put_collection(&w, &m->collection[i]);
+		json_close(&w, '}');
+	}
 	json_close(&w, ']');
 	json_open(&w, "members", '[');
 	for (i = 0; i < m->members; i++) {

@@ -34,6 +34,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "stream/json.h"
 
 #define MANIFEST_FILE "MANIFEST.json"
 #define MANIFEST_VERSION 1
@@ -80,6 +81,10 @@ struct manifest_member *manifest_add_member(struct manifest *m);
 
 /* Its JSON, with a newline, appended to *out; out is sticky about memory. */
 void manifest_write(const struct manifest *m, struct buf *out);
+
+/* The members of one of its collections. */
+void manifest_put_collection(struct jsonw *w,
+    const struct manifest_collection *c);
 
 /* Read text, what manifest_write() gives: keys that are not known are passed
  * over; strings are copied.  0, or -1 with *e set (STATUS_DATA: another

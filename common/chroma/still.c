@@ -327,12 +327,15 @@ still_open(struct still *s, const char *path, const struct select *sel,
 }
 
 int
-still_check(const struct still *s, struct err *e)
+still_done(struct still *s, struct err *e)
 {
-	if (!unmoved(&s->catalog, s->pd.dirfd, s->stamp))
-		return err_busy(e, "%s: index files were written while they "
+	int r = persist_check(&s->pd, e);
+
+	if (r == 0 && !unmoved(&s->catalog, s->pd.dirfd, s->stamp))
+		r = err_busy(e, "%s: index files were written while they "
 		    "were read; try again", err_tail(s->pd.dir));
-	return persist_check(&s->pd, e);
+	persist_close(&s->pd);
+	return r;
 }
 
 void

@@ -49,8 +49,9 @@ ATTR_NODISCARD int still_open(struct still *s, const char *path,
     const struct select *sel, const struct persist_options *o,
     struct err *e);
 
-/* All is read: nothing has moved.  0, or -1 with *e set (STATUS_BUSY). */
-ATTR_NODISCARD int still_check(const struct still *s, struct err *e);
+/* All is read: nothing has moved, and the directory is let go; the catalog
+ * stays.  0, or -1 with *e set (STATUS_BUSY). */
+ATTR_NODISCARD int still_done(struct still *s, struct err *e);
 
 void still_close(struct still *s);
 
