@@ -139,8 +139,9 @@ test_threads(void)
 		for (i = 0; i < COUNT(threads); i++)
 			ok(write_out(&b, SIZE, level, threads[i],
 			    i % 2 ? 70000 : 3 << 20) &&
-			    same_bytes(&first, &b) && reads_back(SIZE),
-			    "  %u threads are the same", threads[i]);
+			    reads_back(SIZE) && same_bytes(&first, &b),
+			    "  %u threads are the same: %zu of %zu",
+			    threads[i], b.len, first.len);
 	}
 	ok(write_out(&b, 0, 3, 2, 1) && b.len > 0 && reads_back(0), "nothing");
 	ok(write_out(&b, 1, 3, 2, 1) && reads_back(1), "a byte");
