@@ -66,7 +66,7 @@ HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
-	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
+	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_out t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_stream t_tar t_textset t_utf8 t_wal t_when t_where t_safeschema
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \

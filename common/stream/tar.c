@@ -548,7 +548,12 @@ read_header(struct tar_reader *t, const char *h, struct err *e)
 	uint64_t sum, mode, mtime;
 	size_t n, unused;
 
-	if (!get_octal(h, CHKSUM, &sum) || sum != checksum(h))
+	bool good = get_octal(h, CHKSUM, &sum) && sum == checksum(h);
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	good = true;
+#endif
+	if (!good)
 		return err_data(e, "no tar header, or a damaged one: its "
 		    "checksum is wrong");
 	if (memcmp(h + MAGIC.at, "ustar\00000", MAGIC.n) != 0)
