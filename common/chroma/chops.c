@@ -479,8 +479,9 @@ put(struct file *f, const char *p, size_t n, struct err *e)
 		return err_data(e, "more than the %llu bytes that it can have",
 		    (unsigned long long)f->bound);
 	if (n > f->room - f->size)
-		return err_fail(e, "no room: more than the %llu bytes that "
-		    "are free", (unsigned long long)f->room);
+		return err_fail(e, "no room: it may need %llu bytes, and %llu "
+		    "are free", (unsigned long long)f->bound,
+		    (unsigned long long)f->room);
 	sha256_add(&f->sha, p, n);
 	f->crc = crc32c(f->crc, p, n);
 	f->size += n;

@@ -3,9 +3,10 @@
  * made is refused. */
 #include "chroma/chops.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
-#include "base/le.h"
 #include "base/sha256.h"
 #include "chroma/safeschema.h"
 
@@ -40,6 +41,8 @@ open_file(struct db *db)
 	if (db_open(db, file, "file", DB_WRITE, 0, &e) < 0)
 		scratch_die(e.msg);
 	db_schema_writable(db, true);
+	if (db_exec(db, "PRAGMA synchronous=OFF", &e) < 0)
+		scratch_die(e.msg);
 }
 
 static void
@@ -391,7 +394,7 @@ static const struct {
 static void
 test_bounds(void)
 {
-	size_t n = (size_t)64 << 20, i;
+	size_t n = (size_t)4 << 20, i;
 	char *zeros = calloc(1, n), header[100] = { 0 };
 	static const struct {
 		const char *name, *want;
@@ -419,6 +422,31 @@ test_bounds(void)
 	free(zeros);
 }
 
+/* The disk is full, as far as a file of that size can show it. */
+static void
+test_full(void)
+{
+	struct rlimit old, small;
+	struct err e = { 0 };
+	int r;
+
+	scratch_write(file, buf_slice(&original));
+	unpack();
+	manifest_release(&m);
+	nftw(dir, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (mkdir(dir, 0777) < 0 || getrlimit(RLIMIT_FSIZE, &old) < 0)
+		scratch_die("mkdir");
+	signal(SIGXFSZ, SIG_IGN);
+	small = old;
+	small.rlim_cur = 160000;
+	setrlimit(RLIMIT_FSIZE, &small);
+	r = chops_unpack(file, dir, &m, &e);
+	setrlimit(RLIMIT_FSIZE, &old);
+	ok(r < 0 && e.status == STATUS_SYSTEM && strstr(e.msg,
+	    "data_level0.bin: write: File too large"), "a write fails: %s",
+	    e.msg + strlen(file));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -439,6 +467,7 @@ main(int argc, char **argv)
 	for (i = 0; i < COUNT(fails); i++)
 		refused(fails[i].name, fails[i].sql, fails[i].want);
 	test_bounds();
+	test_full();
 	buf_release(&original);
 	return tap_done();
 }
