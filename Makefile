@@ -51,7 +51,7 @@ base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc3
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
 stream := zio in out json record fold whereset whereparse where frame stream \
-	latest redact matrix jsonedit
+	latest redact matrix jsonedit tar
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	graph search measure hints hubs prune upper connect build files intake
@@ -68,13 +68,13 @@ SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
-	t_safeschema t_stream t_textset t_utf8 t_wal t_when t_where
+	t_safeschema t_stream t_tar t_textset t_utf8 t_wal t_when t_where
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
 	t_jsonedit t_paramset t_staging t_uuid
 UNITS  += t_manifest
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_matrix fuzz_regex fuzz_stream fuzz_where fuzz_manifest
+	fuzz_matrix fuzz_regex fuzz_stream fuzz_tar fuzz_where fuzz_manifest
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
 TOOLS  := faultio.so holdopen wherecheck unpackcheck
 
