@@ -50,7 +50,7 @@ base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc3
 	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
-stream := zio in out json record fold whereset whereparse where frame stream \
+stream := zio unzlib in out json record fold whereset whereparse where frame stream \
 	latest redact matrix jsonedit tar
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
@@ -58,14 +58,14 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
-	publish metavalues metarows schemakeys apply \
+	publish metavalues metarows schemakeys apply chops \
 	manifest accord unpack
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
+UNITS  := t_base64 t_chops t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
 	t_safeschema t_stream t_tar t_textset t_utf8 t_wal t_when t_where
@@ -117,15 +117,17 @@ endif
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 sqlite_libs := $(or $(call pkg,--libs,sqlite3),-lsqlite3)
 zstd_libs   := $(or $(call pkg,--libs,libzstd),-lzstd)
+zlib_libs   := $(or $(call pkg,--libs,zlib),-lz)
 
 b := build/$(BUILD)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DCHROMAUTILS_VERSION='"$(VERSION)"' -Icommon \
-	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) $(CPPFLAGS)
+	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) \
+	$(call pkg,--cflags,zlib) $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(warn) $(if $(WERROR),-Werror) \
 	$(prof.$(BUILD)) $(CFLAGS) -ffp-contract=off -pthread
 ALL_LDFLAGS = $(ld) $(LDFLAGS)
-ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) -lm -pthread $(LDLIBS)
+ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) $(zlib_libs) -lm -pthread $(LDLIBS)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
@@ -269,6 +271,7 @@ lint-layers:
 	done
 	@! grep -ln '<sqlite3.h>' common/*/*.[ch] bin/*.c | grep -v '^common/chroma/db\.c$$'
 	@! grep -ln '<zstd' common/*/*.[ch] bin/*.c | grep -v '^common/stream/zio\.c$$'
+	@! grep -ln '<zlib.h>' common/*/*.[ch] bin/*.c | grep -v '^common/stream/unzlib\.c$$'
 	@! grep -nE '\b(printf|exit|abort|perror) ?\(' common/base/*.c common/stream/*.c common/chroma/*.c
 
 # Every global is named after its module, or after the thing it gives

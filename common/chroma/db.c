@@ -57,6 +57,8 @@ failed(struct db *db, int rc, struct err *e)
 	case SQLITE_NOTADB:
 		return err_data(e, "%s: not a SQLite database",
 		    err_tail(db->name));
+	case SQLITE_CONSTRAINT:
+		return err_data(e, "%s: %s", err_tail(db->name), why);
 	case SQLITE_CORRUPT:
 		return err_data(e, "%s: %s; restore a backup, or salvage the "
 		    "rows with sqlite3's .recover", err_tail(db->name), why);

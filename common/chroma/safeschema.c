@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 
@@ -33,15 +34,15 @@ struct statement {
 
 /* What Chroma's statements look like.  Words are separated by spaces, what may
  * be between the commas of a table by ';'.  Upper case: a keyword or a type,
- * not quoted.  Lower case: a name, quoted or not.  In quotes: a text, in quotes
- * of either kind.  ALTER TABLE makes tables that differ only in the order of
- * their parts, or in which of them are there. */
+ * in any case, not quoted.  Lower case: a name, quoted or not.  In quotes: a
+ * text, in quotes of either kind.  ALTER TABLE makes tables that differ only
+ * in the order of their parts, or in which of them are there. */
 struct shape {
 	const char *name, *parts;
 	bool without_rowid;
 };
 
-static const struct shape tables[] = {
+static const struct shape chroma_tables[] = {
 	{ "migrations", "dir TEXT NOT NULL;version INTEGER NOT NULL;"
 	    "filename TEXT NOT NULL;sql TEXT NOT NULL;hash TEXT NOT NULL;"
 	    "PRIMARY KEY ( dir , version )", false },
@@ -103,9 +104,11 @@ static const struct shape tables[] = {
 
 #define ON_ARRAY "ON embedding_metadata_array ( key , "
 
-static const struct {
+struct index {
 	const char *name, *table, *sql;
-} indexes[] = {
+};
+
+static const struct index chroma_indexes[] = {
 	{ "embedding_metadata_int_value", "embedding_metadata",
 	    "ON embedding_metadata ( key , int_value ) "
 	    "WHERE int_value IS NOT NULL" },
@@ -126,21 +129,79 @@ static const struct {
 };
 
 /* Full-text tables: until 0.4.6 (0.4.0, 0.4.1), and from then on. */
-static const struct {
+struct fulltext {
 	const char *name, *sql;
-} fulltext[] = {
+};
+
+static const struct fulltext chroma_fulltext[] = {
 	{ "embedding_fulltext", "fts5 ( id , string_value );"
 	    "fts5 ( id , string_value , tokenize = 'trigram' )" },
 	{ "embedding_fulltext_search",
 	    "fts5 ( string_value , tokenize = 'trigram' )" },
 };
 
+/* The same of what chops makes; its words are in lower case, which is as good.
+ * The indexes are the first three of Chroma's. */
+static const struct shape chops_tables[] = {
+	{ "embeddings_queue", "seq_id INTEGER PRIMARY KEY;"
+	    "created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL;"
+	    "operation INTEGER NOT NULL;topic TEXT NOT NULL;id TEXT NOT NULL;"
+	    "vector BLOB;encoding TEXT;metadata TEXT", false },
+	{ "max_seq_id", "segment_id TEXT PRIMARY KEY;seq_id BLOB NOT NULL",
+	    false },
+	{ "embeddings", "id INTEGER PRIMARY KEY;segment_id TEXT NOT NULL;"
+	    "embedding_id TEXT NOT NULL;seq_id BLOB NOT NULL;"
+	    "created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL;"
+	    "UNIQUE ( segment_id , embedding_id )", false },
+	{ "embedding_metadata", "id INTEGER REFERENCES embeddings;"
+	    "key TEXT NOT NULL;string_value TEXT;int_value INTEGER;"
+	    "float_value REAL;bool_value INTEGER;PRIMARY KEY ( id , key )",
+	    false },
+	{ "segments", "id TEXT PRIMARY KEY;type TEXT NOT NULL;"
+	    "scope TEXT NOT NULL;"
+	    "collection TEXT NOT NULL REFERENCES collections ( id )", false },
+	{ "segment_metadata", "segment_id TEXT REFERENCES segments "
+	    "ON DELETE CASCADE;key TEXT NOT NULL;str_value TEXT;"
+	    "int_value INTEGER;float_value REAL;bool_value INTEGER;"
+	    "PRIMARY KEY ( segment_id , key )", false },
+	{ "collections", "id TEXT PRIMARY KEY;name TEXT NOT NULL;"
+	    "dimension INTEGER;database_id TEXT NOT NULL;"
+	    "database_name TEXT NOT NULL;tenant_id TEXT NOT NULL;"
+	    "config_json_str TEXT;UNIQUE ( name , database_id )", false },
+	{ "collection_metadata", "collection_id TEXT REFERENCES collections "
+	    "ON DELETE CASCADE;key TEXT NOT NULL;str_value TEXT;"
+	    "int_value INTEGER;float_value REAL;bool_value INTEGER;"
+	    "PRIMARY KEY ( collection_id , key )", false },
+	{ "hnsw_segment_data", "id INTEGER PRIMARY KEY;"
+	    "segment_id TEXT NOT NULL;filename TEXT;data BLOB;sha256 TEXT;"
+	    "created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL;"
+	    "UNIQUE ( segment_id , filename )", false },
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct schema {
+	const char *whose;
+	const struct shape *tables;
+	size_t n_tables;
+	const struct index *indexes;
+	size_t n_indexes;
+	const struct fulltext *fulltext;
+	size_t n_fulltext;
+} chroma = {
+	"Chroma", chroma_tables, COUNT(chroma_tables), chroma_indexes,
+	COUNT(chroma_indexes), chroma_fulltext, COUNT(chroma_fulltext),
+}, chops = {
+	"chops", chops_tables, COUNT(chops_tables), chroma_indexes, 3,
+	chroma_fulltext, 0,
+};
+
 #define SHOWN_MAX 40
 
 /* One row of sqlite_master. */
 struct object {
 	const char *file;
+	const struct schema *schema;
 	struct slice type, name, table, sql;
 	int64_t root;
 	bool has_sql;
@@ -164,8 +225,8 @@ not_ours(const struct object *o, struct err *e)
 {
 	char name[SHOWN_MAX + 4], type[SHOWN_MAX + 4];
 
-	return err_data(e, "%s: %s \"%s\" is none of Chroma's", o->file,
-	    shown(type, o->type), shown(name, o->name));
+	return err_data(e, "%s: %s \"%s\" is none of %s's", o->file,
+	    shown(type, o->type), shown(name, o->name), o->schema->whose);
 }
 
 /* The word at which the text of an object leaves Chroma's; NULL: its end. */
@@ -177,10 +238,11 @@ strange(const struct object *o, const struct word *w, struct err *e)
 	shown(type, o->type);
 	shown(name, o->name);
 	if (!w)
-		return err_data(e, "%s: %s \"%s\" is not as Chroma makes it: "
-		    "its text ends early", o->file, type, name);
-	return err_data(e, "%s: %s \"%s\" is not as Chroma makes it: \"%s\"",
-	    o->file, type, name, shown(word, w->text));
+		return err_data(e, "%s: %s \"%s\" is not as %s makes it: "
+		    "its text ends early", o->file, type, name,
+		    o->schema->whose);
+	return err_data(e, "%s: %s \"%s\" is not as %s makes it: \"%s\"",
+	    o->file, type, name, o->schema->whose, shown(word, w->text));
 }
 
 /* ---- words ---- */
@@ -283,7 +345,8 @@ same_word(const struct word *w, const char *p, size_t n, bool bare)
 	if (*p >= 'a' && *p <= 'z')
 		return w->kind != MARK && !(bare && w->kind == QUOTED) &&
 		    slice_eq(w->text, slice_of(p, n));
-	return w->kind != QUOTED && slice_eq(w->text, slice_of(p, n));
+	return w->kind != QUOTED && w->text.len == n &&
+	    strncasecmp(w->text.p, p, n) == 0;
 }
 
 /* How many of the n words are those of the shape at p, which ends with a ';' or
@@ -310,8 +373,8 @@ same_words(const struct word *w, size_t n, const char *p, bool bare,
 	return i;
 }
 
-/* The words are one of the shapes; else *e says where they leave the one that
- * is most like them. */
+/* The words are one of the shapes: 1 if it begins with a name, 0 if not; else
+ * -1, *e says where they leave the one that is most like them. */
 static int
 check_words(const struct object *o, const struct word *w, size_t n,
     const char *shapes, bool bare, const struct word *next, struct err *e)
@@ -324,7 +387,7 @@ check_words(const struct object *o, const struct word *w, size_t n,
 		p += *p == ';';
 		k = same_words(w, n, p, bare, &whole);
 		if (whole)
-			return 0;
+			return *p >= 'a' && *p <= 'z';
 		best = k > best ? k : best;
 	}
 	return strange(o, best < n ? &w[best] : next, e);
@@ -368,9 +431,9 @@ check_columns(struct db *db, const struct object *o, struct buf *names,
 		return -1;
 	if (!buf_ok(names))
 		return err_nomem(e);
-	return good ? 0 : err_data(e, "%s: table \"%.*s\" is not as Chroma "
+	return good ? 0 : err_data(e, "%s: table \"%.*s\" is not as %s "
 	    "makes it: its columns are not those of its text", o->file,
-	    (int)o->name.len, o->name.p);
+	    (int)o->name.len, o->name.p, o->schema->whose);
 }
 
 /* NAME ( PART , PART ... ) */
@@ -379,7 +442,7 @@ check_parts(const struct object *o, const struct statement *st,
     const struct shape *shape, struct buf *names, struct err *e)
 {
 	const struct word *w = st->word, *end = w + st->n, *from;
-	int depth;
+	int depth, column;
 
 	w += 3;
 	if (w == end || !slice_is(w->text, "(") || w->kind != MARK)
@@ -394,13 +457,13 @@ check_parts(const struct object *o, const struct statement *st,
 				break;
 			depth += (*w->text.p == '(') - (*w->text.p == ')');
 		}
-		if (check_words(o, from, (size_t)(w - from), shape->parts,
-		    false, w < end ? w : NULL, e) < 0)
+		column = check_words(o, from, (size_t)(w - from),
+		    shape->parts, false, w < end ? w : NULL, e);
+		if (column < 0)
 			return -1;
 		if (w == end)
 			return strange(o, NULL, e);
-		if (from->kind == QUOTED || (from->text.p[0] >= 'a' &&
-		    from->text.p[0] <= 'z')) {
+		if (column) {
 			buf_add(names, from->text.p, from->text.len);
 			buf_addc(names, ',');
 		}
@@ -408,22 +471,23 @@ check_parts(const struct object *o, const struct statement *st,
 	w++;
 	if (shape->without_rowid)
 		return check_words(o, w, (size_t)(end - w), "WITHOUT ROWID",
-		    true, NULL, e);
+		    true, NULL, e) < 0 ? -1 : 0;
 	return w == end ? 0 : strange(o, w, e);
 }
 
 static int
 check_table(struct db *db, const struct object *o, struct err *e)
 {
+	const struct schema *c = o->schema;
 	const struct shape *shape = NULL;
 	struct buf names = { 0 };
 	struct statement st;
 	size_t i;
 	int r;
 
-	for (i = 0; i < COUNT(tables); i++)
-		if (slice_is(o->name, tables[i].name))
-			shape = &tables[i];
+	for (i = 0; i < c->n_tables; i++)
+		if (slice_is(o->name, c->tables[i].name))
+			shape = &c->tables[i];
 	if (!shape)
 		return not_ours(o, e);
 	if (split(&st, o, e) < 0 ||
@@ -441,14 +505,15 @@ check_table(struct db *db, const struct object *o, struct err *e)
 static int
 check_virtual(const struct object *o, struct err *e)
 {
+	const struct schema *c = o->schema;
 	struct statement st;
 	struct word comment = { MARK, slice_str("a comment") };
 	size_t i;
 
-	for (i = 0; i < COUNT(fulltext); i++)
-		if (slice_is(o->name, fulltext[i].name))
+	for (i = 0; i < c->n_fulltext; i++)
+		if (slice_is(o->name, c->fulltext[i].name))
 			break;
-	if (i == COUNT(fulltext))
+	if (i == c->n_fulltext)
 		return not_ours(o, e);
 	if (split(&st, o, e) < 0 ||
 	    check_head(o, &st, "CREATE VIRTUAL TABLE", 3, e) < 0)
@@ -457,8 +522,8 @@ check_virtual(const struct object *o, struct err *e)
 		return strange(o, &comment, e);
 	if (check_words(o, st.word + 4, st.n > 4, "USING", true, NULL, e) < 0)
 		return -1;
-	return check_words(o, st.word + 5, st.n - 5, fulltext[i].sql, true,
-	    NULL, e);
+	return check_words(o, st.word + 5, st.n - 5, c->fulltext[i].sql, true,
+	    NULL, e) < 0 ? -1 : 0;
 }
 
 /* "sqlite_autoindex_TABLE_N", which SQLite makes for keys. */
@@ -482,26 +547,27 @@ is_automatic(const struct object *o)
 static int
 check_index(const struct object *o, struct err *e)
 {
+	const struct schema *c = o->schema;
 	struct statement st;
 	size_t i;
 
 	if (is_automatic(o)) {
-		for (i = 0; i < COUNT(tables); i++)
-			if (slice_is(o->table, tables[i].name))
+		for (i = 0; i < c->n_tables; i++)
+			if (slice_is(o->table, c->tables[i].name))
 				return 0;
 		return not_ours(o, e);
 	}
-	for (i = 0; i < COUNT(indexes); i++)
-		if (slice_is(o->name, indexes[i].name) &&
-		    slice_is(o->table, indexes[i].table))
+	for (i = 0; i < c->n_indexes; i++)
+		if (slice_is(o->name, c->indexes[i].name) &&
+		    slice_is(o->table, c->indexes[i].table))
 			break;
-	if (i == COUNT(indexes) || !o->has_sql)
+	if (i == c->n_indexes || !o->has_sql)
 		return not_ours(o, e);
 	if (split(&st, o, e) < 0 ||
 	    check_head(o, &st, "CREATE INDEX", 2, e) < 0)
 		return -1;
-	return check_words(o, st.word + 3, st.n - 3, indexes[i].sql, false,
-	    NULL, e);
+	return check_words(o, st.word + 3, st.n - 3, c->indexes[i].sql, false,
+	    NULL, e) < 0 ? -1 : 0;
 }
 
 static int
@@ -532,7 +598,8 @@ text_of(struct db_stmt *q, int i)
 }
 
 static int
-check_objects(struct db *db, int64_t pages, struct err *e)
+check_objects(struct db *db, const struct schema *schema, int64_t pages,
+    struct err *e)
 {
 	struct db_stmt q;
 	int got;
@@ -541,8 +608,9 @@ check_objects(struct db *db, int64_t pages, struct err *e)
 	    "FROM sqlite_master", e) < 0)
 		return -1;
 	while ((got = db_step(&q, e)) > 0) {
-		struct object o = { err_tail(db->name), text_of(&q, 0),
-		    text_of(&q, 1), text_of(&q, 2), text_of(&q, 4),
+		struct object o = { err_tail(db->name), schema,
+		    text_of(&q, 0), text_of(&q, 1), text_of(&q, 2),
+		    text_of(&q, 4),
 		    db_col_type(&q, 3) == DB_INTEGER ? db_col_i64(&q, 3) : -1,
 		    db_col_type(&q, 4) != DB_NULL };
 
@@ -620,19 +688,41 @@ check_settings(struct db *db, const char *table, struct err *e)
 	    "Chroma does not make", err_tail(db->name), table);
 }
 
-int
-safeschema_check(struct db *db, struct err *e)
+static int
+check(struct db *db, const struct schema *schema, struct err *e)
 {
 	int64_t pages = 0;
 
-	/* the rest reads tables, so it comes after the schema */
-	if (check_size(db, &pages, e) < 0 ||
+	/* the last of them reads tables, so it comes after the schema */
+	return check_size(db, &pages, e) < 0 ||
 	    check_text(db, "PRAGMA encoding", "UTF-8", "its encoding", e) < 0 ||
-	    check_objects(db, pages, e) < 0 ||
+	    check_objects(db, schema, pages, e) < 0 ||
 	    check_text(db, "PRAGMA quick_check(1)", "ok",
-	    "SQLite's quick_check", e) < 0 ||
+	    "SQLite's quick_check", e) < 0 ? -1 : 0;
+}
+
+int
+safeschema_check(struct db *db, struct err *e)
+{
+	return check(db, &chroma, e) < 0 ||
 	    check_settings(db, "embedding_fulltext_config", e) < 0 ||
-	    check_settings(db, "embedding_fulltext_search_config", e) < 0)
+	    check_settings(db, "embedding_fulltext_search_config", e) < 0 ?
+	    -1 : 0;
+}
+
+int
+safeschema_check_chops(struct db *db, struct err *e)
+{
+	size_t i;
+	int r;
+
+	if (check(db, &chops, e) < 0)
 		return -1;
+	for (i = 0; i < chops.n_tables; i++) {
+		r = db_has_table(db, chops.tables[i].name, e);
+		if (r <= 0)
+			return r < 0 ? -1 : err_data(e, "%s: no table \"%s\"",
+			    err_tail(db->name), chops.tables[i].name);
+	}
 	return 0;
 }
