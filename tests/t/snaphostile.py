@@ -7,6 +7,7 @@ snaphostile.py cases DIR TODIR     hostile ones, TODIR/NAME.tar; prints for each
                                    NAME <tab> the message that refuses it
 snaphostile.py million N           a stream of N members, to standard output
 snaphostile.py files N DIR         the same behind the database of DIR
+snaphostile.py pages FILE COMMAND... the same, cut and padded by pages only
 snaphostile.py huge                a member of a PiB, cut
 snaphostile.py within MIB COMMAND...
                                    the command ends with 3, and in so much memory
@@ -457,6 +458,8 @@ def main(verb, *args):
         out.write(pax(size=1 << 50) + header(DATABASE, 0))
         for _ in range(64):
             out.write(b"\0" * (1 << 20))
+    elif verb == "pages":
+        sweep(8, args[0], args[1:], flip=False)
     elif verb == "within":
         within(int(args[0]), args[1:])
     else:
@@ -470,14 +473,14 @@ def within(mib, command):
     sys.exit(status != 3 or used > mib)
 
 
-def sweep(step, file, command):
+def sweep(step, file, command, flip=True):
     with open(file, "rb") as f:
         good = f.read()
     variants = [("cut", n, good[:n]) for n in range(0, len(good), 512 * step)]
     variants += [("cut", n, good[:n]) for n in (len(good) - 1, len(good) - 511)]
     variants += [("padded", n, good + b"\0" * n) for n in (1, 511, 512, 10240)]
     variants += [("padded", 1, good + b"x"), ("doubled", 0, good + good)]
-    for at in range(0, len(good), 97 * step):
+    for at in range(0, len(good) if flip else 0, 97 * step):
         data = bytearray(good)
         data[at] ^= 1 << at % 8
         variants.append(("flipped", at, bytes(data)))
