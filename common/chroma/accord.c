@@ -147,8 +147,8 @@ compare(const struct manifest_collection *s, const struct collection *col,
 	text(&w, "database", s->database, col->database);
 	number(&w, "dimension", (uint64_t)s->dimension,
 	    (uint64_t)col->dimension);
-	text(&w, "space", s->space, p->space == SPACE_UNKNOWN ? NULL :
-	    space_name(p->space));
+	if (s->space)		/* else nobody knows, as of chops' */
+		text(&w, "space", s->space, space_name(p->space));
 	number(&w, "M", (uint64_t)s->M, (uint64_t)p->value[PARAM_M]);
 	number(&w, "ef_construction", (uint64_t)s->ef_construction,
 	    (uint64_t)p->value[PARAM_EF_CONSTRUCTION]);

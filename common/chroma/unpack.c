@@ -183,7 +183,8 @@ check_holes(const struct job *j, enum kind kind, struct err *e)
 }
 
 static int
-check_room(const struct job *j, struct err *e)
+check_room(const struct job *j, const char *what, uint64_t need,
+    struct err *e)
 {
 	uint64_t have;
 
@@ -191,9 +192,9 @@ check_room(const struct job *j, struct err *e)
 		return 0;
 	if (file_room(j->u->dir, &have, e) < 0)
 		return -1;
-	return j->t.m.stored <= have ? 0 : err_fail(e, "%s needs %llu bytes "
-	    "in %s, which has %llu", j->t.m.name, ull(j->t.m.stored),
-	    err_tail(j->u->dir), ull(have));
+	return need <= have ? 0 : err_fail(e, "%s needs %llu bytes in %s, "
+	    "which has %llu", what, ull(need), err_tail(j->u->dir),
+	    ull(have));
 }
 
 /* ---- the bytes ---- */
@@ -468,7 +469,8 @@ one_member(struct job *j, struct err *e)
 		return -1;
 	if (kind == KIND_MANIFEST)
 		return read_manifest(j, e);
-	if (check_holes(j, kind, e) < 0 || check_room(j, e) < 0)
+	if (check_holes(j, kind, e) < 0 ||
+	    check_room(j, j->t.m.name, j->t.m.stored, e) < 0)
 		return -1;
 	if (kind == KIND_DATABASE)
 		return extract(j, j->u->fd, PERSIST_FILE, e) < 0 ||
@@ -505,33 +507,54 @@ read_tar(struct job *j, struct err *e)
 	return j->write ? check_accord(j, e) : 0;
 }
 
-/* The stream, to its end, into a file; -1: nowhere. */
-static int
-spool(struct job *j, int fd, uint64_t *bytes, struct err *e)
+/* How long a SQLite file says that it is (sqlite.org/fileformat2.html, "The
+ * Database Header"). */
+static uint64_t
+sqlite_size(const uint8_t *head)
 {
+	uint64_t page = (uint64_t)head[16] << 8 | head[17], pages = 0;
+	int i;
+
+	for (i = 28; i < 32; i++)
+		pages = pages << 8 | head[i];
+	return (page == 1 ? 65536 : page) * pages;
+}
+
+/* The stream, to its end, so many bytes, into a file; -1: nowhere. */
+static int
+spool(struct job *j, int fd, uint64_t want, struct err *e)
+{
+	uint64_t bytes = 0;
 	const char *p;
 	ptrdiff_t n;
 
-	*bytes = 0;
 	while ((n = in_peek(j->in, PIECE, &p, e)) > 0) {
+		bytes += (uint64_t)n;
+		if (bytes > want)
+			break;
 		if (fd >= 0 && file_write(fd, p, (size_t)n) < 0)
 			return err_system(e, "%s/%s", err_tail(j->u->dir),
 			    CHOPS_FILE);
 		in_skip(j->in, (size_t)n);
-		*bytes += (uint64_t)n;
 		tell(j);
 	}
-	return (int)n;
+	return n < 0 ? -1 : bytes == want ? 0 : err_data(e, bytes < want ?
+	    "%llu bytes, but its first page says %llu: truncated" :
+	    "%llu bytes or more, but its first page says %llu", ull(bytes),
+	    ull(want));
 }
 
 static int
-read_chops(struct job *j, struct err *e)
+read_chops(struct job *j, uint64_t want, struct err *e)
 {
 	struct unpack *u = j->u;
 	size_t i, n = strlen(u->dir) + sizeof("/" CHOPS_FILE);
-	uint64_t bytes;
-	char *path = malloc(n);
+	char *path;
 	int fd, r;
+
+	if (check_room(j, "a copy of the snapshot", want, e) < 0)
+		return -1;
+	path = malloc(n);
 
 	if (!path)
 		return err_nomem(e);
@@ -539,7 +562,7 @@ read_chops(struct job *j, struct err *e)
 	fd = openat(u->fd, CHOPS_FILE, O_WRONLY | O_CREAT | O_EXCL |
 	    O_NOFOLLOW | O_CLOEXEC, 0600);
 	r = fd < 0 ? err_system(e, "%s", err_tail(path)) :
-	    spool(j, fd, &bytes, e);
+	    spool(j, fd, want, e);
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = err_system(e, "%s", err_tail(path));
 	if (r == 0)
@@ -552,25 +575,6 @@ read_chops(struct job *j, struct err *e)
 	if (r < 0 || open_database(j, true, e) < 0)
 		return -1;
 	return check_accord(j, e);
-}
-
-/* As long as its first page says, and no more is known of it. */
-static int
-skim_chops(struct job *j, const uint8_t *head, struct err *e)
-{
-	uint64_t page = (uint64_t)head[16] << 8 | head[17], pages = 0, bytes;
-	int i;
-
-	for (i = 28; i < 32; i++)
-		pages = pages << 8 | head[i];
-	if (page == 1)
-		page = 65536;
-	if (spool(j, -1, &bytes, e) < 0)
-		return -1;
-	j->u->bytes = bytes;
-	return bytes == page * pages ? 0 : err_data(e, "%llu bytes, but its "
-	    "first page says %llu: truncated, or not a snapshot", ull(bytes),
-	    ull(page * pages));
 }
 
 static int
@@ -588,7 +592,10 @@ read_stream(struct job *j, struct err *e)
 	j->u->chops = chops_is(head, sizeof(head));
 	if (!j->u->chops)
 		return read_tar(j, e);
-	return j->write ? read_chops(j, e) : skim_chops(j, head, e);
+	if (j->write)
+		return read_chops(j, sqlite_size(head), e);
+	j->u->bytes = sqlite_size(head);
+	return spool(j, -1, j->u->bytes, e);
 }
 
 /* Put the stream's name in front, once. */

@@ -7,7 +7,10 @@ snaphostile.py cases DIR TODIR     hostile ones, TODIR/NAME.tar; prints for each
                                    NAME <tab> the message that refuses it
 snaphostile.py million N           a stream of N members, to standard output
 snaphostile.py files N DIR         the same behind the database of DIR
-snaphostile.py bomb GIB            a member of so many GiB of zeros, likewise
+snaphostile.py pages FILE COMMAND... the same, cut and padded by pages only
+snaphostile.py huge                a member of a PiB, cut
+snaphostile.py within MIB COMMAND...
+                                   the command ends with 3, and in so much memory
 snaphostile.py sweep STEP FILE COMMAND...
                                    FILE cut at each block, padded, and with a bit
                                    of each STEPth byte flipped, on the standard
@@ -16,6 +19,7 @@ snaphostile.py sweep STEP FILE COMMAND...
 """
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import struct
@@ -146,8 +150,7 @@ def describe(path):
 class Snapshot:
     def __init__(self, path):
         self.manifest = describe(path)
-        with open(os.path.join(path, DATABASE), "rb") as f:
-            self.members = [Member(DATABASE, f.read())]
+        self.members = [Member(DATABASE, changed_database(path, CLEAN))]
         for c in self.manifest["collections"]:
             for name in FILES:
                 file = os.path.join(path, c["vector_segment"] or "-", name)
@@ -214,13 +217,17 @@ def all_cases(path):
             "long": "a" * 200}.items():
         shown = text.replace("\x1b", "?")
         yield name, f"{shown}: not a file of a snapshot", made(insert(1, Member(text)))
-    yield "too-long", "PAX", made(insert(1, Member("a" * 300)))
+    yield "too-long", "a name in a pax header that is longer than 255 bytes, or has a NUL", made(insert(1, Member("a" * 300)))
     # what is no file
-    for name, kind, link in (("symlink", b"2", b"/etc"), ("hardlink", b"1", b"chroma.sqlite3"),
-                             ("directory", b"5", b""), ("device", b"3", b""), ("fifo", b"6", b""),
-                             ("gnu-long", b"L", b""), ("global", b"g", b""), ("old", b"\0", b"")):
+    for name, what, kind, link in (
+            ("symlink", "a symbolic link", b"2", b"/etc"),
+            ("hardlink", "a hard link", b"1", b"chroma.sqlite3"),
+            ("directory", "a directory", b"5", b""), ("device", "a device", b"3", b""),
+            ("fifo", "a FIFO", b"6", b""), ("global", "a global pax header", b"g", b""),
+            ("gnu-long", "a long name as old GNU tar has it", b"L", b""),
+            ("old", "of an unknown type", b"\0", b"")):
         text = first if kind == b"5" else f"{first}/header.bin"
-        yield name, "TYPE", made(insert(1, Member(text, raw=header(text, 0, kind, link))), False)
+        yield name, f"{text} is {what}; only files are accepted", made(insert(1, Member(text, raw=header(text, 0, kind, link))), False)
     # order
     i = good.find("/header.bin")
     yield "twice", f"{good.members[i].name}: stands twice", made(insert(i, good.members[i]))
@@ -242,7 +249,7 @@ def all_cases(path):
            b"".join(m.tar() for m in good.members) + b"\0" * 1024)
     yield "nothing", f"{DATABASE} is missing: not a whole snapshot", b"\0" * 1024
     yield "empty", "0 bytes: not a snapshot", b""
-    yield "text", "MAGIC", b"a tar file is this not, but it is long enough to be taken for one" * 20
+    yield "text", "no tar header, or a damaged one: its checksum is wrong", b"a tar file is this not, but it is long enough to be taken for one" * 20
     gone = good.members[count - 1].name
     yield ("missing", f"{gone}: in {MANIFEST}, but not in the snapshot",
            made(drop(count - 1), False))
@@ -304,7 +311,7 @@ def manifest_cases(good, made):
            made(lambda s: s.manifest.update(version=2)))
     yield ("m-damaged", f"{MANIFEST}: checksum does not match: damaged", made(
         lambda s: s.members.append(Member(MANIFEST, sealed(s.manifest).replace(b"Z", b"Y", 1))),
-        False).replace(b"", b"", 0))
+        False))
     yield ("m-holes", f"{MANIFEST}: has holes", made(lambda s: s.members.append(
         Member(MANIFEST, pieces=[(0, sealed(s.manifest))], size=1 << 20)), False))
     yield ("m-large", f"{MANIFEST}: too large", made(lambda s: s.members.append(
@@ -333,6 +340,13 @@ def sparse_cases(good, made):
                f"room for {room} elements", stream)
 
 
+# what deleted collections left behind
+CLEAN = """
+DELETE FROM segments WHERE collection NOT IN (SELECT id FROM collections);
+DELETE FROM embeddings WHERE segment_id NOT IN (SELECT id FROM segments);
+"""
+
+
 def changed_database(path, sql):
     """The bytes of a copy of the database, after some SQL."""
     with tempfile.TemporaryDirectory() as tmp:
@@ -349,13 +363,18 @@ def changed_database(path, sql):
 def database_cases(path, good, made):
     ident = good.manifest["collections"][0]["id"]
     for name, message, sql in (
-            ("d-trigger", "SCHEMA", "CREATE TRIGGER t AFTER DELETE ON segments BEGIN "
+            ("d-trigger", f'{DATABASE}: trigger "t" is none of Chroma\'s',
+             "CREATE TRIGGER t AFTER DELETE ON segments BEGIN "
              "DELETE FROM collections; END"),
-            ("d-view", "SCHEMA", "CREATE VIEW v AS SELECT 1"),
-            ("d-table", "SCHEMA", "CREATE TABLE more(x)"),
-            ("d-view-for", "SCHEMA", "ALTER TABLE segments RENAME TO s2; "
+            ("d-view", f'{DATABASE}: view "v" is none of Chroma\'s',
+             "CREATE VIEW v AS SELECT 1"),
+            ("d-table", f'{DATABASE}: table "more" is none of Chroma\'s',
+             "CREATE TABLE more(x)"),
+            ("d-view-for", f'{DATABASE}: table "segment_metadata" is not as Chroma makes it: "s2"',
+             "ALTER TABLE segments RENAME TO s2; "
              "CREATE VIEW segments AS SELECT * FROM s2"),
-            ("d-check", "SCHEMA", "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql = "
+            ("d-check", f'{DATABASE}: table "collections" is not as Chroma makes it: "CHECK"',
+             "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql = "
              "replace(sql, 'name TEXT NOT NULL', 'name TEXT NOT NULL CHECK(load_extension(name))') "
              "WHERE name = 'collections'"),
             ("d-collection", f"{DATABASE}: collection {OTHER} is in the database, but not in the "
@@ -377,9 +396,9 @@ def database_cases(path, good, made):
         data = changed_database(path, sql)
         yield name, message, made(lambda s, d=data: s.members.__setitem__(0, Member(DATABASE, d)))
     data = good.members[0].data
-    yield "d-cut", "SCHEMA", made(lambda s: s.members.__setitem__(
+    yield "d-cut", f"{DATABASE}: database disk image is malformed", made(lambda s: s.members.__setitem__(
         0, Member(DATABASE, data[:len(data) // 2 & ~4095])))
-    yield "d-none", "SCHEMA", made(lambda s: s.members.__setitem__(0, Member(DATABASE, b"")))
+    yield "d-none", f"{DATABASE}: an empty database", made(lambda s: s.members.__setitem__(0, Member(DATABASE, b"")))
 
 
 def index_cases(good, made):
@@ -391,22 +410,31 @@ def index_cases(good, made):
         return made(lambda s: s.members.__setitem__(i, Member(s.members[i].name, data)))
 
     pickle = good.members[i].data
-    yield ("i-code", "PICKLE", other(i, b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R."))
+    yield ("i-code", f"{name}: index: index_metadata.pickle: +13: wants to import os.system, which is "
+           "not Chroma's: refused, nothing was executed", other(i, b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R."))
     yield ("i-trailing", f"{name}: index: index_metadata.pickle: 3 bytes behind its end; Chroma from "
-           "1.0 refuses the file", other(i, pickle + b"abc"))
-    yield ("i-cut", "PICKLE", other(i, pickle[:-20]))
+           "1.0 on refuses it", other(i, pickle + b"abc"))
+    yield ("i-cut", f"{name}: index: index_metadata.pickle: +{len(pickle) - 20}: truncated: no end",
+           other(i, pickle[:-20]))
     i = good.find("/header.bin")
-    yield ("i-header", "INDEX", other(i, good.members[i].data[:-1]))
+    yield ("i-header", f"{name}: index: header.bin: 99 bytes instead of 100: truncated or not an index "
+           "header", other(i, good.members[i].data[:-1]))
     data = bytearray(good.members[i + 1].data)
     data[4:8] = b"\xff\xff\xff\x7f"
-    yield ("i-link", "INDEX", other(i + 1, bytes(data)))
+    yield ("i-link", f"{name}: index: data_level0.bin: element 0: a link to an element that is not "
+           "there", other(i + 1, bytes(data)))
 
 
 # ---- large ones ----
 
 def million(n):
+    h = bytearray(header("0" * 8 + "-0000-4000-8000-000000000000/header.bin", 0))
+    zero = sum(h[:148]) + 8 * 32 + sum(h[156:]) - 8 * 48
     for k in range(n):
-        yield header(f"{k:08x}-0000-4000-8000-000000000000/header.bin", 0)
+        name = b"%08x" % k
+        h[:8] = name
+        h[148:154] = b"%06o" % (zero + sum(name))
+        yield bytes(h)
 
 
 def main(verb, *args):
@@ -425,22 +453,34 @@ def main(verb, *args):
         for block in million(int(args[0])):
             out.write(block)
         out.write(b"\0" * 1024)
-    elif verb == "bomb":
-        out.write(header(DATABASE, int(args[0]) << 30))
-        for _ in range(int(args[0]) << 10):
+    elif verb == "huge":
+        # a pax header has the size, which is no octal number of eleven digits
+        out.write(pax(size=1 << 50) + header(DATABASE, 0))
+        for _ in range(64):
             out.write(b"\0" * (1 << 20))
+    elif verb == "pages":
+        sweep(8, args[0], args[1:], flip=False)
+    elif verb == "within":
+        within(int(args[0]), args[1:])
     else:
         sweep(int(args[0]), args[1], args[2:])
 
 
-def sweep(step, file, command):
+def within(mib, command):
+    status = subprocess.run(command).returncode
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+    print(f"status {status}, {used} MiB")
+    sys.exit(status != 3 or used > mib)
+
+
+def sweep(step, file, command, flip=True):
     with open(file, "rb") as f:
         good = f.read()
     variants = [("cut", n, good[:n]) for n in range(0, len(good), 512 * step)]
     variants += [("cut", n, good[:n]) for n in (len(good) - 1, len(good) - 511)]
     variants += [("padded", n, good + b"\0" * n) for n in (1, 511, 512, 10240)]
     variants += [("padded", 1, good + b"x"), ("doubled", 0, good + good)]
-    for at in range(0, len(good), 97 * step):
+    for at in range(0, len(good) if flip else 0, 97 * step):
         data = bytearray(good)
         data[at] ^= 1 << at % 8
         variants.append(("flipped", at, bytes(data)))

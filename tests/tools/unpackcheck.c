@@ -58,8 +58,8 @@ main(int argc, char *argv[])
 		return die(&e);
 	r = argc == 3 ? unpack_read(&u, &in, argv[2], &e) :
 	    unpack_skim(&u, &in, &e);
-	if (r == 0 && argc == 3)
-		r = check_indexes(&u, &e);
+	if (r == 0 && argc == 3 && check_indexes(&u, &e) < 0)
+		r = err_in(&e, in.name);
 	if (r == 0)
 		printf("%zu collections, %zu members, %llu bytes%s\n",
 		    u.manifest.collections, u.manifest.members,
