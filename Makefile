@@ -40,7 +40,7 @@ FUZZ_SECONDS ?= 60
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
 	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
-PIPES := commit export prune rebuild
+PIPES := commit copy export prune rebuild restore snapshot verify
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
 # Layers, and in each its modules; a header includes its own layer and those
