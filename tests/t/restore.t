@@ -10,11 +10,6 @@ fresh() {
 	cp -a 1.5.9/db d
 	fingerprint d >before
 }
-unchanged() {
-	fingerprint d >after
-	same "$1: no byte changes" before after
-	ok "$1: no place for a backup" [ ! -e d.backup ]
-}
 # but for the time of the directory itself, where something came and went
 files_unchanged() {
 	fingerprint d | sed '/^\. /d' >after
@@ -87,10 +82,10 @@ fresh
 run chroma-restore -y docs.tar.zst d
 status_is 'a name that is taken' 2
 ok 'a name that is taken: said' grep -q docs err
-unchanged 'a name that is taken'
+files_unchanged 'a name that is taken'
 run chroma-restore -n docs.tar.zst d
 status_is 'a name that is taken, -n' 2
-unchanged 'a name that is taken, -n'
+files_unchanged 'a name that is taken, -n'
 run chroma-restore -y --as=again docs.tar.zst d
 status_is '--as' 0
 ok '--as: receipt' jq -e '.created == false and
@@ -102,7 +97,7 @@ same '--as: beside the others' want.all out
 fresh
 run chroma-restore -y --database=new docs.tar.zst d
 status_is 'a database that is missing' 2
-unchanged 'a database that is missing'
+files_unchanged 'a database that is missing'
 run chroma-restore -y --tenant=ten --database=new --create docs.tar.zst d
 status_is '--create' 0
 names d >out
@@ -113,7 +108,7 @@ ok '--create: there' grep -q '^ten/new/docs/' out
 fresh
 run chroma-restore -n --replace docs.tar.zst d
 status_is '--replace -n' 0
-unchanged '--replace -n'
+files_unchanged '--replace -n'
 run chroma-restore -y --replace docs.tar.zst d/
 status_is '--replace' 0
 ok '--replace: receipt' jq -e '.collections[0].replaced' out
@@ -149,7 +144,7 @@ ok 'a place that is there: stays as it is' \
 rm -r d.backup
 fresh
 ln -s d link
-for b in d/kept link/kept d; do
+for b in d/kept link/kept d; do	# seen before anything is read
 	refuses 2 "$b is inside d, where other tools would delete it" \
 	    chroma-restore -y --replace --backup=$b docs.tar.zst d
 done
@@ -157,7 +152,7 @@ refuses 2 "d/x is inside d/chroma.sqlite3, where other tools would delete it" \
     chroma-restore -y --replace --backup=d/x docs.tar.zst d/chroma.sqlite3
 run chroma-restore -y --replace --backup=no/where docs.tar.zst d
 status_is 'no place for what is replaced' 4
-unchanged 'no place for what is replaced'
+files_unchanged 'no place for what is replaced'
 
 # ---- what is wrong with a snapshot ----
 
@@ -199,13 +194,15 @@ refuses 4 'nowhere: No such file or directory' chroma-restore nowhere new
 
 # ---- somebody has it ----
 
-holdopen d/chroma.sqlite3 >held &
+mkfifo stop ready
+holdopen d/chroma.sqlite3 <stop >ready &
 holder=$!
-while [ ! -s held ] && kill -0 $holder; do sleep 0.1; done 2>/dev/null
-run chroma-restore all.tar.zst d </dev/null
-status_is 'in use' 5
-ok 'in use: before the plan' test ! -s out
-ok 'in use: by whom' grep -q "d is in use by $holder (holdopen): stop it first" err
-kill $holder
-unchanged 'in use'
+exec 8>stop
+read -r _ <ready
+refuses 5 "d is in use by $holder (holdopen): stop it first" \
+    chroma-restore all.tar.zst d
+exec 8>&-
+wait "$holder"
+fingerprint d >after
+same 'in use: no byte changes' before after
 done_testing
