@@ -39,8 +39,13 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
+<<<<<<< HEAD
 	chroma-snap chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
 PIPES := commit export prune rebuild
+=======
+	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
+PIPES := commit copy export prune rebuild restore snapshot verify
+>>>>>>> 95820c28881e718a11db36bcfe372a4f95b57dd7
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
 # Layers, and in each its modules; a header includes its own layer and those

@@ -52,15 +52,6 @@ index_options() {
 	[ -z "$quiet" ] || writer+=(-q)
 }
 
-# refuse_if_used LINE: the end, if LINE of chroma-info says that somebody has
-# DIR, and nobody is to be waited for: soon, and not when an index is built.
-refuse_if_used() {
-	[ -z "$dry" ] && [[ "${writer[*]}" != *--wait=* ]] || return 0
-	[[ $1 =~ '"in_use_by":['([^]]+)']' ]] || return 0
-	die 5 "$dir is in use by $(sed -e 's/[{}"]//g' -e 's/pid://g' -e \
-	    's/,command:\([^,]*\)/ (\1)/g' -e 's/,/, /g' <<<"${BASH_REMATCH[1]}"): stop it first"
-}
-
 # find_collections: those of DIR that are selected, in ids, with the ids of
 # their VECTOR segments, in segments.
 find_collections() {
@@ -75,13 +66,9 @@ find_collections() {
 		[[ $line =~ '"vector_segment":"'([^\"]*)'"' ]] || BASH_REMATCH=("" none)
 		segments+=("${BASH_REMATCH[1]}")
 	done <<<"$lines"
-	real=$dir
-	[ -d "$real" ] || real=$(dirname -- "$real")
-	real=$(realpath -- "$real")
+	find_real
 	[ "$backup" != default ] || backup=$real.backup
-	[ -z "$backup" ] || case $(realpath -m -- "$backup")/ in
-	"$real"/*) die 2 "$backup is inside $dir, where other tools would delete it" ;;
-	esac
+	[ -z "$backup" ] || refuse_inside "$backup"
 }
 
 # index_stages I OPTION...: what builds the index of collection I; as
@@ -124,35 +111,12 @@ plan_indexes() {
 	[ -z "$idle" ] || printf 'Nothing to do.\n'
 }
 
-# ask_for PLAN: show it; the end if that is all, or nobody says yes.
-ask_for() {
-	printf '%s\n' "$1" 2>/dev/null ||
-	    die 4 "the plan could not be written; nothing was changed"
-	[ -z "$dry" ] || exit 0
-	confirm "Go ahead?"
-}
-
-# make_backup: the directory for the old indexes, as open to others as DIR.
-# drop_empty_backup: it goes again if nothing came into it.
-make_backup() {
-	made=""
-	[ -n "$backup" ] && ! [ -d "$backup" ] || return 0
-	mkdir -- "$backup" || die 4 "no place for the old indexes; nothing was changed"
-	made=1
-	chmod --reference="$real" -- "$backup" || true
-	chown --reference="$real" -- "$backup" 2>/dev/null || true
-}
-
-drop_empty_backup() {
-	[ -z "$made" ] || rmdir -- "$backup" 2>/dev/null || true
-}
-
 # install_indexes: one after the other.  Leaves JSON in receipts (objects) and
 # refused (ids); what is neither done nor refused ends the script.
 install_indexes() {
 	local i said status
 	receipts="" refused=""
-	make_backup
+	make_backup "the old indexes"
 	for i in "${!ids[@]}"; do
 		status=0
 		said=$(index_stages "$i" "${writer[@]}" && printf '%s' "$text") ||
@@ -168,11 +132,4 @@ install_indexes() {
 		esac
 	done
 	drop_empty_backup
-}
-
-# print_receipt MEMBERS: unless --quiet.
-print_receipt() {
-	[ -z "$quiet" ] || return 0
-	printf '{"receipt":"%s",%s,"seconds":%s}\n' "$me" "$1" "$SECONDS" \
-	    2>/dev/null || die 4 "done, but not all of the receipt could be written"
 }

@@ -14,6 +14,13 @@
 #   make -f maintain.mk rebuild DIR=/srv/chroma
 #	build indexes with deleted elements anew, without asking; Chroma must
 #	be stopped.  FLAGS: more options of chroma-rebuild.
+#   make -f maintain.mk snapshot DIR=/srv/chroma TO=/backup
+#	a snapshot into the directory TO; Chroma may be running.  KEEP: how many
+#	stay there, or how long (14, 30d).  FLAGS: more options of
+#	chroma-snapshot.
+#   make -f maintain.mk verify TO=/backup
+#	check the snapshots in TO (or TO, if it is a file).  FLAGS: more options
+#	of chroma-verify.
 #   make -f maintain.mk info DIR=/srv/chroma
 #	what is in it
 #   make -f maintain.mk help
@@ -22,8 +29,8 @@
 
 BIN ?= $(patsubst %/share/chromautils/,%/bin,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 FLAGS ?=
-.PHONY: help info export prune commit rebuild
-export DIR TO AUDIT
+.PHONY: help info export prune commit rebuild snapshot verify
+export DIR TO AUDIT KEEP
 
 help:
 	@sed -n 's/^#   //p' '$(realpath $(firstword $(MAKEFILE_LIST)))'
@@ -41,3 +48,10 @@ prune:
 
 commit rebuild:
 	$(need_dir)@'$(BIN)/chroma-$@' -y $(FLAGS) -- "$$DIR"
+
+snapshot:
+	$(need_dir)$(if $(TO),,$(error TO=... is missing: the directory for snapshots))@'$(BIN)/chroma-snapshot' $(FLAGS) $(if $(KEEP),--keep="$$KEEP") -- "$$DIR" "$$TO"
+
+verify:
+	$(if $(TO),,$(error TO=... is missing: the directory of snapshots))@if [ -d "$$TO" ]; then set -- "$$TO"/*.tar.zst; else set -- "$$TO"; fi; \
+	    '$(BIN)/chroma-verify' $(FLAGS) -- "$$@"

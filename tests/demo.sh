@@ -44,6 +44,12 @@ say 'An index of another space, with more links; the old one is kept'
 show 9 'chroma-rebuild -n -c ip-vectors --space=cosine --M=24 chroma'
 show 2 "chroma-rebuild -y -c ip-vectors --space=cosine --M=24 chroma | jq -c '.collections[] | [.space, .M, .recall]'; ls chroma.backup | wc -l"
 show 2 "chroma-info -c ip-vectors chroma | jq -c 'select(.type==\"collection\") | [.space, .M, .params_from.space]'"
+say 'A snapshot: a tar of a persist dir, read back, with its SHA-256 beside it'
+show 1 "chroma-snapshot --keep=14d chroma backup | jq -c '[.file, .bytes, (.collections | length)]'"
+show 9 'tar --zstd -tf backup/*.zst | sed "s|.*/|UUID/|" | sort | uniq -c'
+say 'One collection of it back, beside the present one; all of it, into a new directory'
+show 9 "chroma-restore -y -c ip-vectors --as=as-it-was backup/*.zst chroma | jq -c '.collections[] | [.collection, .was.collection, .records]'"
+show 1 'chroma-restore -yq backup/*.zst new && ls new | wc -l'
 say 'A stream that was cut short is never taken for a short stream'
 printf '$ %s\n' 'zstd -dcq audit.jsonl.zst | head -n 20 | chroma-walfilter --count'
 zstd -dcq audit.jsonl.zst 2>/dev/null | head -n 20 |

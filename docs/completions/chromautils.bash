@@ -53,6 +53,7 @@ _chromautils()
 	esac
 }
 
-complete -F _chromautils chroma-commit chroma-config chroma-export \
-    chroma-hnswbuild chroma-hnswdump chroma-info chroma-prune chroma-rebuild \
+complete -F _chromautils chroma-commit chroma-config chroma-copy \
+    chroma-export chroma-hnswbuild chroma-hnswdump chroma-info chroma-prune \
+    chroma-rebuild chroma-restore chroma-snap chroma-snapshot chroma-verify \
     chroma-walapply chroma-walexport chroma-walfilter chroma-walprune

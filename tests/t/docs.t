@@ -38,4 +38,20 @@ $p (chromautils) $version
 	run sh -c "grep -E '.{81}' out >wide"
 	status_is "$p --help fits a terminal" 1
 done
+
+# each command of chroma-snap has its own --help, with options of the whole
+chroma-snap --help | sed -n 's/^  [ -].*--\([A-Za-z-]*\).*/\1/p' | sort >whole
+for c in carve graft verify list; do
+	run chroma-snap $c --help
+	status_is "chroma-snap $c --help" 0
+	ok "chroma-snap $c --help: its own" grep -q "^usage: chroma-snap $c " out
+	sed -n 's/^  -\([A-Za-z]\), --\([A-Za-z-]*\).*/\1 \2/p
+	    s/^      --\([A-Za-z-]*\).*/- \1/p' out >help
+	ok "chroma-snap $c --help: sorted" sort -c -k2 help
+	run grep -E '.{81}' out
+	status_is "chroma-snap $c --help fits a terminal" 1
+	sed 's/.* //' help >>each
+done
+sort -u each >out
+same 'chroma-snap: --help has what its commands have' whole out
 done_testing
