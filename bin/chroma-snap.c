@@ -238,7 +238,10 @@ warn_notes(const struct carving *c)
 static int
 done_reading(void *arg, struct err *e)
 {
-	return still_done(arg, e);
+	struct carving *c = arg;
+
+	warn_notes(c);
+	return still_done(&c->still, e);
 }
 
 static int
@@ -296,14 +299,13 @@ carve_all(const struct config *cf, struct carving *c, struct err *e)
 	const struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
 
 	if (still_open(&c->still, cf->arg[0], &sel, &po, e) < 0 ||
-	    carve_plan(&c->plan, &c->still.pd, &c->still.catalog,
+	    carve_begin(&c->plan, &c->still.pd, &c->still.catalog,
 	    cf->whole_log, cf->tmpdir, e) < 0)
 		return -1;
-	warn_notes(c);
 	c->write = (struct snapwrite){ .pd = &c->still.pd,
 	    .catalog = &c->still.catalog, .carve = &c->plan,
 	    .scratch = &c->still.scratch, .check = done_reading,
-	    .arg = &c->still, .progress = progress_update };
+	    .arg = c, .progress = progress_update };
 	if (cf->dry_run)
 		return snapwrite_plan(&c->write, e);
 	progress_start(cf->progress, "bytes", 0);

@@ -98,29 +98,34 @@ check_selected(const struct catalog *c, struct err *e)
 }
 
 int
-carve_plan(struct carve *cv, struct persist *pd, const struct catalog *c,
+carve_begin(struct carve *cv, struct persist *pd, const struct catalog *c,
     bool whole_log, const char *tmpdir, struct err *e)
 {
-	struct coverage cov;
 	size_t i;
-	int r;
 
-	*cv = (struct carve){ .catalog = c, .pd = pd, .tmpdir = tmpdir };
+	*cv = (struct carve){ .catalog = c, .pd = pd, .tmpdir = tmpdir,
+	    .whole_log = whole_log };
 	cv->of = calloc(c->n + 1, sizeof(*cv->of));
 	if (!cv->of)
 		return err_nomem(e);
 	for (i = 0; i < c->n; i++)
 		cv->of[i].from = INT64_MIN;
-	if (check_selected(c, e) < 0)
-		return -1;
-	if (whole_log)
-		return 0;
-	r = coverage_start(&cov, &pd->db, c, tmpdir, e);
+	return check_selected(c, e);
+}
+
+static int
+prove(struct carve *cv, struct err *e)
+{
+	struct coverage cov;
+	size_t i;
+	int r;
+
+	r = coverage_start(&cov, &cv->pd->db, cv->catalog, cv->tmpdir, e);
 	if (r == 0)
 		r = take_rows(cv, &cov, e);
 	if (r == 0)
 		r = coverage_judge(&cov, e);
-	for (i = 0; r == 0 && i < c->n; i++) {
+	for (i = 0; r == 0 && i < cv->catalog->n; i++) {
 		settle(cv, &cov, i);
 		if (!buf_ok(&cv->of[i].note))
 			r = err_nomem(e);
@@ -151,7 +156,7 @@ choose(struct carve *cv, struct db *db, struct err *e)
 		if (!c->selected)
 			continue;
 		db_bind_text(&st, 1, slice_str(c->topic));
-		db_bind_i64(&st, 2, cv->of[i].from);
+		db_bind_i64(&st, 2, INT64_MIN);
 		db_bind_text(&st, 3, slice_str(c->id));
 		db_bind_text(&st, 4, slice_str(c->vector_segment));
 		db_bind_text(&st, 5, slice_str(c->metadata_segment));
@@ -321,13 +326,34 @@ put_anchor(struct carve *cv, struct db *db, struct err *e)
 	return anchor_put(db, mark, topic, e);
 }
 
+/* What was proven to be in an index is left out. */
+static int
+choose_rows(struct carve *cv, struct db *db, struct err *e)
+{
+	struct db_stmt st;
+	size_t i;
+	int got = 0;
+
+	if (db_prepare(db, &st, "UPDATE chosen SET first = ?1 WHERE topic = ?2",
+	    e) < 0)
+		return -1;
+	for (i = 0; got >= 0 && i < cv->catalog->n; i++) {
+		db_bind_i64(&st, 1, cv->of[i].from);
+		db_bind_text(&st, 2, slice_str(cv->catalog->collection[i].topic));
+		got = db_step(&st, e);
+		db_reset(&st);
+	}
+	db_finish(&st);
+	return got;
+}
+
 static int
 copy_log(struct carve *cv, struct db *db, struct err *e)
 {
 	struct db_stmt st;
 	int got;
 
-	if (tablecopy_log(db, &st, "seq_id >= (SELECT min(first) FROM chosen) "
+	if (choose_rows(cv, db, e) < 0 || tablecopy_log(db, &st, "seq_id >= (SELECT min(first) FROM chosen) "
 	    "AND EXISTS (SELECT 1 FROM chosen WHERE chosen.topic = "
 	    "embeddings_queue.topic AND embeddings_queue.seq_id >= first)",
 	    e) < 0)
@@ -418,6 +444,34 @@ describe_all(struct carve *cv, struct db *db, struct manifest *m,
 	return 0;
 }
 
+static void *
+run(void *arg)
+{
+	struct carve *cv = arg;
+
+	cv->result = copy_tables(&cv->db, &cv->why);
+	return NULL;
+}
+
+/* The tables are copied while the log is read against the indexes. */
+static int
+copy_and_prove(struct carve *cv, struct err *e)
+{
+	int r;
+
+	if (cv->whole_log)
+		return copy_tables(&cv->db, e);
+	if (pthread_create(&cv->thread, NULL, run, cv) != 0)
+		return err_fail(e, "cannot make a thread");
+	r = prove(cv, e);
+	if (r < 0)
+		db_interrupt(&cv->db);
+	pthread_join(cv->thread, NULL);
+	if (r == 0 && cv->result < 0)
+		*e = cv->why;
+	return r < 0 ? -1 : cv->result;
+}
+
 int
 carve_write(struct carve *cv, const char *path, struct manifest *m,
     struct err *e)
@@ -426,7 +480,7 @@ carve_write(struct carve *cv, const char *path, struct manifest *m,
 	struct db *db = &cv->db;
 
 	return tablecopy_begin(db, cv->pd->real, &cv->pd->db, path, e) < 0 ||
-	    choose(cv, db, e) < 0 || copy_tables(db, e) < 0 ||
+	    choose(cv, db, e) < 0 || copy_and_prove(cv, e) < 0 ||
 	    copy_log(cv, db, e) < 0 ||
 	    textindex_copy(&text, db, &cv->catalog->era, e) < 0 ||
 	    describe_all(cv, db, m, e) < 0 || db_exec(db, "COMMIT", e) < 0 ?

@@ -15,6 +15,7 @@
 #ifndef CHROMA_CARVE_H
 #define CHROMA_CARVE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,20 +39,24 @@ struct carve {
 	const struct catalog *catalog;
 	struct persist *pd;
 	const char *tmpdir;
+	bool whole_log;
 	struct db db;		/* the new one; see carve_end() */
+	pthread_t thread;	/* copies tables, while main proves */
+	int result;		/* of it ... */
+	struct err why;		/* ... and its error */
 };
 
-/* Decide what of the log of the selected collections comes along; whole_log:
- * all of it, without a look at the indexes.  pd is read under a lock that lasts
- * until the end, or is a copy of our own.  0, or -1 with *e set; carve_end() in
- * either case. */
-ATTR_NODISCARD int carve_plan(struct carve *cv, struct persist *pd,
+/* Prepare to carve the selected collections.  whole_log: all rows of the log
+ * come along, without a look at the indexes.  pd is read under a lock that
+ * lasts until carve_end(), or is a copy of our own.  0, or -1 with *e set
+ * (STATUS_DATA: a collection that is ambiguous); carve_end() in either case. */
+ATTR_NODISCARD int carve_begin(struct carve *cv, struct persist *pd,
     const struct catalog *c, bool whole_log, const char *tmpdir,
     struct err *e);
 
 /* Write the database into the empty file at path, and put what is in it into
- * the collections of *m, whose note is that of the plan.  It is not synced.  0,
- * or -1 with *e set. */
+ * the collections of *m, whose strings are the catalog's and those of cv->of.
+ * It is not synced.  Once.  0, or -1 with *e set. */
 ATTR_NODISCARD int carve_write(struct carve *cv, const char *path,
     struct manifest *m, struct err *e);
 

@@ -440,7 +440,7 @@ write_backup(struct graft *g, struct carve *cv, struct persist *pd,
 	struct out out;
 	int r;
 
-	if (carve_plan(cv, pd, &g->to, true, g->o->tmpdir, e) < 0 ||
+	if (carve_begin(cv, pd, &g->to, true, g->o->tmpdir, e) < 0 ||
 	    out_file(&out, path, false, zstd ? ZIO_LEVEL_DEFAULT : 0, e) < 0)
 		return -1;
 	r = snapwrite(&s, &out, e);
@@ -693,7 +693,7 @@ commit_whole(struct graft *g, struct err *e)
 	if (as_it_is(g)) {
 		r = move_all(g, e);
 	} else {
-		r = carve_plan(&cv, &g->pd, &g->from, true, g->o->tmpdir, e);
+		r = carve_begin(&cv, &g->pd, &g->from, true, g->o->tmpdir, e);
 		if (r == 0)
 			r = snapwrite_dir(&s, &g->whole, e);
 		snapwrite_end(&s);

@@ -123,7 +123,8 @@ rewrite_start(struct rewrite *rw, const char *file, struct db *old,
 	*rw = (struct rewrite){ .fd = fd, .path = strdup(path) };
 	if (!rw->path)
 		return err_nomem(e);
-	if (tablecopy_begin(&rw->db, file, old, rw->path, e) < 0)
+	if (tablecopy_begin(&rw->db, file, old, rw->path, e) < 0 ||
+	    db_exec(&rw->db, "PRAGMA old.mmap_size=2147418112", e) < 0)
 		return -1;
 	if (pthread_create(&rw->thread, NULL, run, rw) != 0)
 		return err_fail(e, "cannot make a thread");

@@ -21,9 +21,9 @@
 
 struct snapwrite {
 	/* by the caller; borrowed */
-	struct persist *pd;		/* see carve_plan() */
+	struct persist *pd;		/* see carve_begin() */
 	const struct catalog *catalog;
-	struct carve *carve;		/* planned */
+	struct carve *carve;		/* begun */
 	const struct dirnew *scratch;	/* a place for the database */
 	int (*check)(void *arg, struct err *e);	/* all is read; nothing has
 					 * moved?  It may close *pd.  Or NULL */

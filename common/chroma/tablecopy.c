@@ -261,8 +261,7 @@ tablecopy_begin(struct db *db, const char *file, struct db *old,
 	/* killed or not, a file that is not complete is thrown away */
 	buf_addf(&sql, "PRAGMA main.journal_mode=OFF; "
 	    "PRAGMA main.synchronous=OFF; PRAGMA main.cache_size=-%d; "
-	    "PRAGMA foreign_keys=OFF; PRAGMA old.mmap_size=2147418112",
-	    CACHE_KIB);
+	    "PRAGMA foreign_keys=OFF", CACHE_KIB);
 	if (exec(db, &sql, e) < 0 ||
 	    set(db, "page_size", e) < 0 ||
 	    set(db, "auto_vacuum", e) < 0 ||
