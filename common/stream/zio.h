@@ -26,9 +26,9 @@ struct zio;
 struct zio *zio_decoder(struct err *e);
 
 /* With a checksum.  threads 0: the caller's does all.  Else so many beside it
- * (at most ZIO_THREADS_MAX): then the bytes that come out are the same for every
- * number of them, and for every way to cut the input, but they are not those of
- * 0, and a little more (zstd makes jobs, whose size the level says).  A libzstd
+ * (at most ZIO_THREADS_MAX): then the bytes that come out are the same for
+ * every number of them, and for every way to cut the input, but they are not
+ * those of 0, and a little more (zstd makes jobs, whose size the level says).  A libzstd
  * that was built without threads does as for 0; another version may give other
  * bytes.  tar --zstd and zstd -d read all of it, and so does the decoder here:
  * no level has a window above 8 MiB.
