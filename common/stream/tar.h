@@ -69,9 +69,9 @@ ATTR_NODISCARD int tar_data(struct tar_writer *t, const void *p, size_t n,
 /* All of an open file, wherever it stands: size, mode, owner and time are those
  * of fstat(2).  Holes are not read and not written (lseek(2), SEEK_DATA), if it
  * has any before its end; of a file in more than TAR_PIECES_MAX pieces the
- * small ones are written as zeros.  A file that became shorter meanwhile is an error
- * (STATUS_BUSY); what was appended is not written.  *m: what was written; the
- * checksum is t->crc.  0, or -1 with *e set (what: the file's name for
+ * small ones are written as zeros.  A file that became shorter meanwhile is an
+ * error (STATUS_BUSY); what was appended is not written.  *m: what was written;
+ * the checksum is t->crc.  0, or -1 with *e set (what: the file's name for
  * messages).  Memory: a MiB, and 16 bytes a piece. */
 ATTR_NODISCARD int tar_file(struct tar_writer *t, const char *name, int fd,
     const char *what, struct tar_member *m, struct err *e);
