@@ -4,8 +4,8 @@
  *
  * Written: ustar headers; a pax header (path, size, uid, gid, and GNU's sparse
  * keys of version 1.0) where a field does not fit or a file has holes.  GNU tar
- * and bsdtar unpack it, holes included.  Two blocks of zeros end it, and nothing
- * comes after them.
+ * and bsdtar unpack it, holes included.  Two blocks of zeros end it, and
+ * nothing comes after them.
  *
  * Read: that, and no more: regular files with relative names, whatever else a
  * tar may have (links, devices, directories, "..", other pax keys but mtime,
@@ -68,10 +68,10 @@ ATTR_NODISCARD int tar_data(struct tar_writer *t, const void *p, size_t n,
 
 /* All of an open file, wherever it stands: size, mode, owner and time are those
  * of fstat(2).  Holes are not read and not written (lseek(2), SEEK_DATA), if it
- * has any before its end; of a file in more than TAR_PIECES_MAX pieces the small
- * ones are written as zeros.  A file that became shorter meanwhile is an error
- * (STATUS_BUSY); what was appended is not written.  *m: what was written; the
- * checksum is t->crc.  0, or -1 with *e set (what: the file's name for
+ * has any before its end; of a file in more than TAR_PIECES_MAX pieces the
+ * small ones are written as zeros.  A file that became shorter meanwhile is an
+ * error (STATUS_BUSY); what was appended is not written.  *m: what was written;
+ * the checksum is t->crc.  0, or -1 with *e set (what: the file's name for
  * messages).  Memory: a MiB, and 16 bytes a piece. */
 ATTR_NODISCARD int tar_file(struct tar_writer *t, const char *name, int fd,
     const char *what, struct tar_member *m, struct err *e);
