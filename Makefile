@@ -39,8 +39,13 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
+<<<<<<< HEAD
+	chroma-snap chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
+PIPES := commit export prune rebuild
+=======
 	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
 PIPES := commit copy export prune rebuild restore snapshot verify
+>>>>>>> 95820c28881e718a11db36bcfe372a4f95b57dd7
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
 # Layers, and in each its modules; a header includes its own layer and those
@@ -50,31 +55,62 @@ base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc3
 	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
+<<<<<<< HEAD
+<<<<<<< HEAD
 stream := zio in out json record fold whereset whereparse where frame stream \
+	latest redact matrix jsonedit tar
+=======
+stream := zio unzlib in out json record fold whereset whereparse where frame stream \
 	latest redact matrix jsonedit
+>>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
+=======
+stream := zio unzlib in out json record fold whereset whereparse where frame stream \
+	latest redact matrix jsonedit tar
+>>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	graph search measure hints hubs prune upper connect build files intake
-chroma := db era params holders persist pickle picklewrite index elements \
+chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
+<<<<<<< HEAD
+	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
+	newindex paramset staging publish metavalues metarows schemakeys apply \
+	manifest accord unpack anchor carve still snapwrite graftrows repickle graft
+=======
 	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
-	publish metavalues metarows schemakeys apply
+	publish metavalues metarows schemakeys apply chops \
+<<<<<<< HEAD
+	manifest
+>>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
+=======
+	manifest accord unpack
+>>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
 prog   := prog opt progress receipt table infojson infotext \
-	prunereport installreport
+	prunereport installreport snapreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
+<<<<<<< HEAD
 UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
+	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_out t_pages t_params \
+=======
+UNITS  := t_base64 t_chops t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
 	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
+>>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
-	t_stream t_textset t_utf8 t_wal t_when t_where
+<<<<<<< HEAD
+	t_stream t_tar t_textset t_utf8 t_wal t_when t_where t_safeschema
+=======
+	t_safeschema t_stream t_tar t_textset t_utf8 t_wal t_when t_where
+>>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
 	t_jsonedit t_paramset t_staging t_uuid
+UNITS  += t_manifest
 FUZZ   := fuzz_pickle fuzz_index fuzz_elements fuzz_json fuzz_record fuzz_frame \
-	fuzz_matrix fuzz_regex fuzz_stream fuzz_where
+	fuzz_matrix fuzz_regex fuzz_stream fuzz_tar fuzz_where fuzz_manifest
 BENCH  := bench_f32 bench_hnsw hnswdata hnswsearch
-TOOLS  := faultio.so holdopen wherecheck
+TOOLS  := faultio.so holdopen wherecheck unpackcheck
 
 opt.release := -O2
 opt.debug   := -O0
@@ -115,15 +151,17 @@ endif
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 sqlite_libs := $(or $(call pkg,--libs,sqlite3),-lsqlite3)
 zstd_libs   := $(or $(call pkg,--libs,libzstd),-lzstd)
+zlib_libs   := $(or $(call pkg,--libs,zlib),-lz)
 
 b := build/$(BUILD)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DCHROMAUTILS_VERSION='"$(VERSION)"' -Icommon \
-	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) $(CPPFLAGS)
+	$(call pkg,--cflags,sqlite3) $(call pkg,--cflags,libzstd) \
+	$(call pkg,--cflags,zlib) $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(warn) $(if $(WERROR),-Werror) \
 	$(prof.$(BUILD)) $(CFLAGS) -ffp-contract=off -pthread
 ALL_LDFLAGS = $(ld) $(LDFLAGS)
-ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) -lm -pthread $(LDLIBS)
+ALL_LDLIBS = $(sqlite_libs) $(zstd_libs) $(zlib_libs) -lm -pthread $(LDLIBS)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
@@ -165,7 +203,7 @@ $(lib): $(objs)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(bins) $(units) $(benches) $b/tests/tools/wherecheck: $b/%: $b/obj/%.o $(lib)
+$(bins) $(units) $(benches) $(addprefix $b/tests/tools/,wherecheck unpackcheck): $b/%: $b/obj/%.o $(lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
@@ -267,6 +305,7 @@ lint-layers:
 	done
 	@! grep -ln '<sqlite3.h>' common/*/*.[ch] bin/*.c | grep -v '^common/chroma/db\.c$$'
 	@! grep -ln '<zstd' common/*/*.[ch] bin/*.c | grep -v '^common/stream/zio\.c$$'
+	@! grep -ln '<zlib.h>' common/*/*.[ch] bin/*.c | grep -v '^common/stream/unzlib\.c$$'
 	@! grep -nE '\b(printf|exit|abort|perror) ?\(' common/base/*.c common/stream/*.c common/chroma/*.c
 
 # Every global is named after its module, or after the thing it gives

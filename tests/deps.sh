@@ -11,7 +11,8 @@ set -euo pipefail
 need_command='gcc:gcc make:make prove:perl jq:jq zstd:zstd sqlite3:sqlite3
     pkg-config:pkg-config strace:strace shellcheck:shellcheck mandoc:mandoc
     groff:groff-base tar:tar python3:python3'
-need_header='stdio.h:libc6-dev sqlite3.h:libsqlite3-dev zstd.h:libzstd-dev'
+need_header='stdio.h:libc6-dev sqlite3.h:libsqlite3-dev zstd.h:libzstd-dev
+    zlib.h:zlib1g-dev'
 missing=()
 
 for pair in $need_command; do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dirnew.c - a directory of files that appears whole or not at all. */
+/* dirnew.c - a directory that appears whole or not at all. */
 #include "base/dirnew.h"
 
 #include <dirent.h>
@@ -37,19 +37,37 @@ list(int fd)
 	return dir;
 }
 
-/* Remove the directory fd, which is name in parent, and the files in it;
- * others are left, and so is it then. */
+/* Remove what is in the directory fd: files, and where deep, directories of
+ * files; others are left. */
 static void
-remove_all(int parent, const char *name, int fd)
+remove_in(int fd, bool deep)
 {
 	DIR *dir = list(fd);
 	struct dirent *d;
+	int sub;
 
-	while (dir && (d = readdir(dir)))
-		if (!is_dot(d->d_name))
-			unlinkat(fd, d->d_name, 0);
+	while (dir && (d = readdir(dir))) {
+		if (is_dot(d->d_name) || unlinkat(fd, d->d_name, 0) == 0 ||
+		    !deep)
+			continue;
+		sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY |
+		    O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0)
+			continue;
+		remove_in(sub, false);
+		close(sub);
+		unlinkat(fd, d->d_name, AT_REMOVEDIR);
+	}
 	if (dir)
 		closedir(dir);
+}
+
+/* Remove the directory fd, which is name in parent, with what is in it; it
+ * stays if something does. */
+static void
+remove_all(int parent, const char *name, int fd)
+{
+	remove_in(fd, true);
 	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
@@ -112,24 +130,23 @@ exists(const struct dirnew *d, struct err *e)
 	    err_tail(d->path));
 }
 
-/* Split the path, slashes at its end aside.  The parent's, to be freed. */
-static char *
+/* Split the path, slashes at its end aside. */
+static void
 split(struct dirnew *d)
 {
-	char *copy = strdup(d->path), *slash, *dir;
+	char *copy = strdup(d->path), *slash;
 	size_t n = strlen(d->path);
 
 	if (!copy)
-		return NULL;
+		return;
 	while (n > 1 && copy[n - 1] == '/')
 		copy[--n] = '\0';
 	slash = strrchr(copy, '/');
 	d->name = strdup(slash ? slash + 1 : copy);
 	if (slash)
 		slash[slash == copy] = '\0';
-	dir = strdup(slash ? copy : ".");
+	d->dir = strdup(slash ? copy : ".");
 	free(copy);
-	return dir;
 }
 
 /* Make and lock it; one that was taken for a dead run's is made again.  0, or
@@ -163,37 +180,137 @@ make(struct dirnew *d)
 	return -1;
 }
 
-int
-dirnew_begin(struct dirnew *d, const char *path, struct err *e)
+/* 1: an empty directory; 0: another one; -1 with errno: none, or not to be
+ * read. */
+static int
+is_empty(int parent, const char *name)
 {
-	struct stat st;
-	char *dir;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC), empty = 1;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *x;
 
-	*d = (struct dirnew){ .fd = -1, .parent = -1, .path = path };
-	dir = split(d);
-	d->tmp = dir && d->name ? file_tmp_name(d->name) : NULL;
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while ((x = readdir(dir)))
+		if (!is_dot(x->d_name))
+			empty = 0;
+	closedir(dir);
+	return empty;
+}
+
+static int
+mounted(const struct dirnew *d, struct err *e)
+{
+	return err_usage(e, "%s is a mount point, or in use; a directory that "
+	    "comes in its place cannot be put there: name one in it that does "
+	    "not exist", err_tail(d->path));
+}
+
+/* What is there under the name: nothing, or an empty directory if that may
+ * be. */
+static int
+look(const struct dirnew *d, struct err *e)
+{
+	struct stat st, parent;
+
+	if (*d->name && fstatat(d->parent, d->name, &st,
+	    AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (*d->name == '\0' || !d->over_empty || !S_ISDIR(st.st_mode))
+		return exists(d, e);
+	if (is_dot(d->name))
+		return err_usage(e, "%s cannot be replaced; name the "
+		    "directory by its path", err_tail(d->path));
+	switch (is_empty(d->parent, d->name)) {
+	case 0:
+		return err_usage(e, "%s exists and is not empty; name a "
+		    "directory that does not exist, or an empty one",
+		    err_tail(d->path));
+	case -1:
+		return err_system(e, "%s", err_tail(d->path));
+	default:
+		return fstat(d->parent, &parent) == 0 &&
+		    parent.st_dev != st.st_dev ? mounted(d, e) : 0;
+	}
+}
+
+/* Give the new directory what the empty one has that it replaces. */
+static int
+take_over(struct dirnew *d, struct err *e)
+{
+	int like = openat(d->parent, d->name, O_RDONLY | O_DIRECTORY |
+	    O_NOFOLLOW | O_CLOEXEC), r;
+
+	if (like < 0)
+		return errno == ENOENT ? 0 :
+		    err_system(e, "%s", err_tail(d->path));
+	r = file_like(d->fd, like, e);
+	close(like);
+	return r < 0 ? err_in(e, err_tail(d->path)) : 0;
+}
+
+/* With d->path, d->dir, d->name; the latter two NULL for no memory. */
+static int
+begin(struct dirnew *d, bool scratch, struct err *e)
+{
+	d->tmp = d->dir && d->name ? file_tmp_name(d->name) : NULL;
 	if (!d->tmp) {
-		free(dir);
 		dirnew_abort(d);
 		return err_nomem(e);
 	}
-	d->parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	if (*path == '\0')
+	d->parent = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*d->path == '\0')
 		errno = ENOENT;
-	if (d->parent < 0 || *path == '\0') {
-		err_system(e, "%s", err_tail(path));
-	} else if (*d->name == '\0' || fstatat(d->parent, d->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0) {
-		exists(d, e);
-	} else {
+	if (d->parent < 0 || *d->path == '\0') {
+		err_system(e, "%s", err_tail(d->path));
+	} else if (scratch || look(d, e) == 0) {
 		sweep(d->parent, d->name, NULL);
-		if (make(d) == 0)
+		if (make(d) < 0)
+			err_system(e, "%s", err_tail(d->path));
+		else if (!d->over_empty || take_over(d, e) == 0)
 			return 0;
-		err_system(e, "%s", err_tail(path));
 	}
 	dirnew_abort(d);
 	return -1;
+}
+
+int
+dirnew_begin(struct dirnew *d, const char *path, struct err *e)
+{
+	*d = (struct dirnew){ .fd = -1, .parent = -1, .path = path };
+	split(d);
+	return begin(d, false, e);
+}
+
+int
+dirnew_begin_over(struct dirnew *d, const char *path, struct err *e)
+{
+	*d = (struct dirnew){ .fd = -1, .parent = -1, .path = path,
+	    .over_empty = true };
+	split(d);
+	return begin(d, false, e);
+}
+
+int
+dirnew_scratch(struct dirnew *d, const char *dir, const char *name,
+    struct err *e)
+{
+	*d = (struct dirnew){ .fd = -1, .parent = -1, .path = dir };
+	d->dir = strdup(dir);
+	d->name = strdup(name);
+	return begin(d, true, e);
+}
+
+char *
+dirnew_path(const struct dirnew *d)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", d->dir, d->tmp) < 0 ? NULL : path;
 }
 
 int
@@ -216,25 +333,43 @@ dirnew_room(const struct dirnew *d, uint64_t *bytes, struct err *e)
 	return 0;
 }
 
-/* All of its files on disk.  0, or -1 with errno. */
-static int
-sync_files(const struct dirnew *d)
-{
-	DIR *dir = list(d->fd);
-	struct dirent *x;
-	int fd, r = dir ? 0 : -1, saved;
+static int sync_in(int fd, bool deep);
 
-	while (r == 0 && (errno = 0, x = readdir(dir))) {
-		if (is_dot(x->d_name))
-			continue;
-		fd = openat(d->fd, x->d_name, O_RDONLY | O_NOFOLLOW |
-		    O_CLOEXEC);
-		r = fd < 0 ? -1 : fsync(fd);
-		saved = errno;
-		if (fd >= 0)
-			close(fd);
-		errno = saved;
+/* name in dir on disk, a directory of files too where deep.  0, or -1 with
+ * errno. */
+static int
+sync_one(int dir, const char *name, bool deep)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int r, saved;
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	r = fstat(fd, &st);
+	if (r == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		r = deep ? sync_in(fd, false) : -1;
 	}
+	if (r == 0)
+		r = fsync(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+/* All that is in a directory on disk.  0, or -1 with errno. */
+static int
+sync_in(int fd, bool deep)
+{
+	DIR *dir = list(fd);
+	struct dirent *x;
+	int r = dir ? 0 : -1, saved;
+
+	while (r == 0 && (errno = 0, x = readdir(dir)))
+		if (!is_dot(x->d_name))
+			r = sync_one(fd, x->d_name, deep);
 	if (r == 0 && errno)
 		r = -1;
 	saved = errno;
@@ -244,12 +379,15 @@ sync_files(const struct dirnew *d)
 	return r;
 }
 
-/* Under its name, and over nothing.  0, or -1 with errno. */
+/* Under its name, and over nothing, or nothing that has something in it.  0, or
+ * -1 with errno. */
 static int
 publish(const struct dirnew *d)
 {
 	struct stat st;
 
+	if (d->over_empty)
+		return renameat(d->parent, d->tmp, d->parent, d->name);
 	if (renameat2(d->parent, d->tmp, d->parent, d->name,
 	    RENAME_NOREPLACE) == 0)
 		return 0;
@@ -266,8 +404,23 @@ publish(const struct dirnew *d)
 int
 dirnew_sync(struct dirnew *d, struct err *e)
 {
-	return sync_files(d) < 0 || fsync(d->fd) < 0 ?
+	return sync_in(d->fd, true) < 0 || fsync(d->fd) < 0 ?
 	    err_system(e, "%s: fsync", err_tail(d->path)) : 0;
+}
+
+/* Why publish() failed. */
+static int
+not_published(const struct dirnew *d, struct err *e)
+{
+	switch (errno) {
+	case EEXIST: case ENOTEMPTY: case ENOTDIR:
+		return exists(d, e);
+	case EBUSY:
+		return mounted(d, e);
+	default:
+		return err_system(e, "%s: putting it in place",
+		    err_tail(d->path));
+	}
 }
 
 int
@@ -278,9 +431,7 @@ dirnew_commit(struct dirnew *d, struct err *e)
 	if (dirnew_sync(d, e) < 0) {
 		r = -1;
 	} else if (publish(d) < 0) {
-		r = errno == EEXIST ? exists(d, e) :
-		    err_system(e, "%s: putting it in place",
-		    err_tail(d->path));
+		r = not_published(d, e);
 	} else {
 		if (fsync(d->parent) < 0)
 			r = err_system(e, "%s: fsync of its directory",
@@ -303,5 +454,6 @@ dirnew_abort(struct dirnew *d)
 		close(d->parent);
 	free(d->tmp);
 	free(d->name);
+	free(d->dir);
 	*d = (struct dirnew){ .fd = -1, .parent = -1 };
 }

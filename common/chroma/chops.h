@@ -9,6 +9,12 @@
  * there already (of 1.0 or later if its watermarks are INTEGERs, of 0.5.6 to
  * 0.6.3 or later if they are BLOBs), and none is made of it alone.
  *
+ * From Chroma 1.3 on the parameters are in schema_str alone.  Then those that
+ * are in the collection's metadata ("hnsw:space") and in header.bin are put
+ * into config_json_str; where the metadata does not say the distance function,
+ * nothing does: config_json_str stays {}, and in the manifest space is NULL and
+ * the note says so.
+ *
  * Source: chromadb-ops 0.1.5, chroma_ops/collection_snapshot.py and
  * chroma_ops/scripts/snapshot.sql.
  */

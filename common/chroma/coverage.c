@@ -550,6 +550,36 @@ coverage_judge(struct coverage *cv, struct err *e)
 	return spill_rewind(&cv->failures, e);
 }
 
+static void
+explain_more(struct buf *why, const char *what)
+{
+	if (why->len)
+		buf_adds(why, "; ");
+	buf_adds(why, what);
+}
+
+uint64_t
+coverage_explain(const struct coverage_collection *cc, struct buf *why)
+{
+	uint64_t ids = 0;
+	int r;
+
+	if (cc->found.fault.status) {
+		explain_more(why, "its index is damaged: ");
+		buf_adds(why, cc->found.fault.msg);
+	}
+	for (r = 0; r < COVERAGE_REASONS; r++) {
+		if (!cc->failed[r])
+			continue;
+		ids += cc->failed[r];
+		explain_more(why, "");
+		buf_addf(why, "%" PRIu64 " id%s: %s", cc->failed[r],
+		    cc->failed[r] == 1 ? "" : "s",
+		    coverage_reason_text((enum coverage_reason)r));
+	}
+	return ids;
+}
+
 bool
 coverage_passed(const struct coverage *cv, const struct collection *col)
 {

@@ -105,6 +105,11 @@ ATTR_NODISCARD int coverage_judge(struct coverage *cv, struct err *e);
 /* Whether the collection passed: no id failed and the index is sound. */
 bool coverage_passed(const struct coverage *cv, const struct collection *col);
 
+/* What stands in the way of a collection, in words, appended to *why with "; "
+ * between; nothing, if it passed.  The number of ids that failed. */
+uint64_t coverage_explain(const struct coverage_collection *cc,
+    struct buf *why);
+
 /* The ids that failed, after coverage_judge(): by collection, then in the order
  * of their rows.  1, and what it is, valid until the next call; 0 after the
  * last; -1 with *e set. */

@@ -26,11 +26,22 @@ put_uri(struct buf *b, const char *path, const char *query)
 	buf_adds(b, query);
 }
 
+/* Whether an error says what the file is, rather than what happened. */
+static bool
+is_the_files(int rc)
+{
+	return rc == SQLITE_CORRUPT || rc == SQLITE_ERROR ||
+	    rc == SQLITE_SCHEMA || rc == SQLITE_MISMATCH ||
+	    rc == SQLITE_TOOBIG || rc == SQLITE_AUTH;
+}
+
 static int
 failed(struct db *db, int rc, struct err *e)
 {
 	const char *why = db->h ? sqlite3_errmsg(db->h) : sqlite3_errstr(rc);
 
+	if (db->stranger && is_the_files(rc & 0xff))
+		return err_data(e, "%s: %s", err_tail(db->name), why);
 	switch (rc & 0xff) {
 	case SQLITE_NOMEM:
 		return err_nomem(e);
@@ -46,6 +57,8 @@ failed(struct db *db, int rc, struct err *e)
 	case SQLITE_NOTADB:
 		return err_data(e, "%s: not a SQLite database",
 		    err_tail(db->name));
+	case SQLITE_CONSTRAINT:
+		return err_data(e, "%s: %s", err_tail(db->name), why);
 	case SQLITE_CORRUPT:
 		return err_data(e, "%s: %s; restore a backup, or salvage the "
 		    "rows with sqlite3's .recover", err_tail(db->name), why);
@@ -76,6 +89,38 @@ wait_for_lock(void *arg, int tries)
 	return 1;
 }
 
+/* What a file of a stranger could make SQLite do, bounded. */
+static void
+distrust(struct sqlite3 *h)
+{
+	static const int config[][2] = {
+		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+	};
+	/* (values may be as long as SQLite was built for) */
+	static const int limit[][2] = {
+		{ SQLITE_LIMIT_SQL_LENGTH, 64 << 10 },
+		{ SQLITE_LIMIT_COLUMN, 64 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 32 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 8 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 16 },
+		{ SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 256 },
+		{ SQLITE_LIMIT_VARIABLE_NUMBER, 64 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(config) / sizeof(config[0]); i++)
+		sqlite3_db_config(h, config[i][0], config[i][1], NULL);
+	for (i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)
+		sqlite3_limit(h, limit[i][0], limit[i][1]);
+}
+
 int
 db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
     int wait_ms, struct err *e)
@@ -92,8 +137,9 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 	/* counting what it allocates is a lock that threads wait for; from the
 	 * second time on this is refused, and does nothing */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	*db = (struct db){ .name = name };
-	put_uri(&uri, path, mode == DB_IMMUTABLE ? "?immutable=1" : "");
+	*db = (struct db){ .name = name, .stranger = mode == DB_UNTRUSTED };
+	put_uri(&uri, path, mode == DB_IMMUTABLE || mode == DB_UNTRUSTED ?
+	    "?immutable=1" : "");
 	flags |= mode == DB_PRIVATE || mode == DB_WRITE ?
 	    SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 	rc = sqlite3_open_v2(buf_str(&uri), &db->h, flags, NULL);
@@ -108,8 +154,12 @@ db_open(struct db *db, const char *path, const char *name, enum db_mode mode,
 	sqlite3_busy_handler(db->h, wait_for_lock, db);
 	for (i = 0; i < 4; i++)
 		sqlite3_db_config(db->h, config[i][0], config[i][1], NULL);
-	/* a page that the file's checks do not catch is caught here */
-	if (db_exec(db, "PRAGMA cell_size_check=ON", e) < 0) {
+	if (db->stranger)
+		distrust(db->h);
+	/* a page that the file's checks do not catch is caught here; a map
+	 * would end the process where the file is cut short */
+	if (db_exec(db, db->stranger ? "PRAGMA cell_size_check=ON; "
+	    "PRAGMA mmap_size=0" : "PRAGMA cell_size_check=ON", e) < 0) {
 		db_close(db);
 		return -1;
 	}
@@ -372,6 +422,50 @@ struct slice
 db_col_blob(struct db_stmt *st, int i)
 {
 	return db_col(st, i).bytes;
+}
+
+int
+db_file_size(struct db *db, uint64_t *bytes, struct err *e)
+{
+	sqlite3_file *f = NULL;
+	sqlite3_int64 size = 0;
+	int rc = sqlite3_file_control(db->h, "main",
+	    SQLITE_FCNTL_FILE_POINTER, &f);
+
+	if (rc == SQLITE_OK && f && f->pMethods)
+		rc = f->pMethods->xFileSize(f, &size);
+	*bytes = (uint64_t)size;
+	return rc == SQLITE_OK ? 0 : failed(db, rc, e);
+}
+
+int
+db_blob_open(struct db *db, struct db_blob *b, const char *table,
+    const char *column, int64_t rowid, struct err *e)
+{
+	int rc;
+
+	*b = (struct db_blob){ .db = db };
+	rc = sqlite3_blob_open(db->h, "main", table, column, rowid, 0, &b->h);
+	if (rc != SQLITE_OK)
+		return failed(db, rc, e);
+	b->size = (uint64_t)sqlite3_blob_bytes(b->h);
+	return 0;
+}
+
+int
+db_blob_read(struct db_blob *b, void *p, size_t n, uint64_t offset,
+    struct err *e)
+{
+	int rc = sqlite3_blob_read(b->h, p, (int)n, (int)offset);
+
+	return rc == SQLITE_OK ? 0 : failed(b->db, rc, e);
+}
+
+void
+db_blob_close(struct db_blob *b)
+{
+	sqlite3_blob_close(b->h);
+	b->h = NULL;
 }
 
 static int

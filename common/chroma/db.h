@@ -22,6 +22,7 @@ struct db {
 	int64_t blocked_ms;	/* since when we wait for one */
 	int64_t batch_ms;	/* start of the read now under way; see below */
 	bool nomem;		/* for a value: the next step or exec fails */
+	bool stranger;		/* opened as DB_UNTRUSTED */
 };
 
 /* How a file is opened. */
@@ -31,6 +32,11 @@ enum db_mode {
 	DB_PRIVATE,	/* a copy of our own, journals may be applied to it */
 	DB_WRITE,	/* to be changed; the only one that changes a byte of
 			 * a file that is not ours */
+	DB_UNTRUSTED,	/* as DB_IMMUTABLE; the file is a stranger's: no view
+			 * and no trigger runs, its schema calls no function,
+			 * nothing can be attached, and limits are close.  What
+			 * is wrong is said as SQLite says it: it is not for
+			 * its reader to mend */
 };
 
 /* Open path.  wait_ms: how long a lock of somebody else is waited for.  name
@@ -121,6 +127,25 @@ int64_t db_col_i64(struct db_stmt *st, int i);
 double db_col_real(struct db_stmt *st, int i);
 struct slice db_col_text(struct db_stmt *st, int i);	/* absent for NULL */
 struct slice db_col_blob(struct db_stmt *st, int i);
+
+/* Bytes of the database file, as the file system says. */
+ATTR_NODISCARD int db_file_size(struct db *db, uint64_t *bytes,
+    struct err *e);
+
+/* One BLOB (or text) of one row, to be read in pieces. */
+struct db_blob {
+	struct db *db;
+	struct sqlite3_blob *h;
+	uint64_t size;		/* bytes */
+};
+
+/* 0, or -1 with *e set; then there is nothing to close. */
+ATTR_NODISCARD int db_blob_open(struct db *db, struct db_blob *b,
+    const char *table, const char *column, int64_t rowid, struct err *e);
+/* n bytes at offset, all of which must be inside it.  0, or -1 with *e set. */
+ATTR_NODISCARD int db_blob_read(struct db_blob *b, void *p, size_t n,
+    uint64_t offset, struct err *e);
+void db_blob_close(struct db_blob *b);
 
 /* Whether a table is there, and a column of it.  1, 0, -1 with *e set. */
 ATTR_NODISCARD int db_has_table(struct db *db, const char *table,

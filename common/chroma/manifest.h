@@ -14,6 +14,10 @@
  *  "members":[{"name":"chroma.sqlite3","size":1234,"stored":1234,
  *   "crc32c":"e3069283"}],"crc32c":"0badcafe"}
  *
+ * What is none is null (dimension, space, from_seq_id ... of a log without
+ * rows, watermarks, segments, note).  A name that is not UTF-8 stands there as
+ * json.h writes it, with U+FFFD.
+ *
  * The last value is the CRC-32C of all bytes before its comma.  A member's is
  * of its bytes as they are in the stream (tar.h).  MANIFEST.json itself is no
  * member of it.
@@ -30,6 +34,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "stream/json.h"
 
 #define MANIFEST_FILE "MANIFEST.json"
 #define MANIFEST_VERSION 1
@@ -77,9 +82,14 @@ struct manifest_member *manifest_add_member(struct manifest *m);
 /* Its JSON, with a newline, appended to *out; out is sticky about memory. */
 void manifest_write(const struct manifest *m, struct buf *out);
 
+/* The members of one of its collections. */
+void manifest_put_collection(struct jsonw *w,
+    const struct manifest_collection *c);
+
 /* Read text, what manifest_write() gives: keys that are not known are passed
  * over; strings are copied.  0, or -1 with *e set (STATUS_DATA: another
- * version, damaged, a key missing or twice; what it is). */
+ * version, damaged, a key missing or twice, of another type; what it is): *m is
+ * to be released all the same. */
 ATTR_NODISCARD int manifest_read(struct manifest *m, struct slice text,
     struct err *e);
 

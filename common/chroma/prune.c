@@ -224,25 +224,11 @@ plan_rows(struct prune *p, struct db *db, struct rowset *rs,
 static void
 explain(struct prune_collection *pc, const struct coverage_collection *cc)
 {
-	const struct err *fault = &cc->found.fault;
-	int r;
+	size_t before = pc->why.len;
 
-	if (fault->status) {
-		refuse(pc, "its index is damaged: ");
-		buf_adds(&pc->why, fault->msg);
-	}
-	for (r = 0; r < COVERAGE_REASONS; r++) {
-		char text[160];
-
-		if (!cc->failed[r])
-			continue;
-		pc->failures += cc->failed[r];
-		snprintf(text, sizeof(text), "%llu id%s: %s",
-		    (unsigned long long)cc->failed[r],
-		    cc->failed[r] == 1 ? "" : "s",
-		    coverage_reason_text((enum coverage_reason)r));
-		refuse(pc, text);
-	}
+	pc->failures += coverage_explain(cc, &pc->why);
+	if (pc->why.len > before)
+		pc->refused = true;
 	if (!pc->refused && pc->rows > 0 && pc->pending == pc->rows)
 		buf_adds(&pc->why, "nothing of it is in the index files yet: "
 		    "the log is the only copy of its vectors, and committing "

@@ -23,4 +23,8 @@
  * and the word; also where the file is not sound: quick_check). */
 ATTR_NODISCARD int safeschema_check(struct db *db, struct err *e);
 
+/* The same for a snapshot that chops made (chops.h): its tables, all of them,
+ * and no others. */
+ATTR_NODISCARD int safeschema_check_chops(struct db *db, struct err *e);
+
 #endif

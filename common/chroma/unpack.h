@@ -12,7 +12,7 @@
  *   UUID/            of a VECTOR segment of it; the files as they came.
  *                    unpack_check_indexes() looks into them.
  *
- * Memory: some KiB a collection, pieces of a MiB; disk: the snapshot unpacked
+ * Memory: some KiB a collection, 100 bytes a member, and the manifest; disk: the snapshot unpacked
  * (holes stay holes).
  */
 #ifndef CHROMA_UNPACK_H
@@ -27,6 +27,8 @@
 #include "chroma/manifest.h"
 #include "stream/in.h"
 
+#define UNPACK_MEMBERS_MAX 500000	/* 100,000 indexes */
+
 struct unpack {
 	char *dir;		/* the directory; owned */
 	int fd;			/* of it */
@@ -34,18 +36,24 @@ struct unpack {
 	bool chops;		/* made by chops: no migrations, no schema_str,
 				 * no full text; a part of the tables is ours */
 	uint64_t bytes;		/* of the files, apparent */
-	/* called now and then with the bytes read so far; or NULL */
+	/* The caller's: called now and then with the bytes of the stream that
+	 * were read so far, not compressed; or NULL. */
 	void (*progress)(void *arg, uint64_t bytes);
+	void *arg;
 };
 
-/* Read the stream to its end into the directory dir, which is there and empty;
+/* *u is {0} but for progress and arg, and released in either case.
+ *
+ * Read the stream to its end into the directory dir, which is there and empty;
  * whoever made it removes it, on failure, too.  0, or -1 with *e set:
  * STATUS_DATA for what is wrong with the stream (it is named in front),
  * STATUS_SYSTEM (no room: need and have are said as soon as they are known). */
 ATTR_NODISCARD int unpack_read(struct unpack *u, struct in *in,
     const char *dir, struct err *e);
 
-/* Without writing anything: the stream's own checks, and the manifest. */
+/* Without writing anything: the stream's own checks, and the manifest.  Of
+ * what chops made only that it is as long as it says: the manifest is empty
+ * then. */
 ATTR_NODISCARD int unpack_skim(struct unpack *u, struct in *in,
     struct err *e);
 

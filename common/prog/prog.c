@@ -118,6 +118,12 @@ prog_die(int status, const char *fmt, ...)
 }
 
 void
+prog_error(const struct err *e)
+{
+	vreport_one("%s", e->msg);
+}
+
+void
 prog_fail(const struct err *e)
 {
 	prog_die(e->status, "%s", e->msg);

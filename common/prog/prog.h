@@ -29,6 +29,9 @@ void prog_warn(const char *fmt, ...) ATTR_PRINTF(1, 2);
 ATTR_NORETURN
 void prog_die(int status, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
+/* "NAME: ...", and go on: there is more to do. */
+void prog_error(const struct err *e);
+
 /* prog_die() with what *e says. */
 ATTR_NORETURN
 void prog_fail(const struct err *e);

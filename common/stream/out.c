@@ -2,6 +2,7 @@
 /* out.c - bytes out. */
 #include "stream/out.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,9 +13,10 @@ static int
 start(struct out *out, int level, struct err *e)
 {
 	out->buf = malloc(CHUNK);
+	out->level = level;
 	if (level > 0) {
 		out->zbuf = malloc(CHUNK);
-		out->z = zio_encoder(level, e);
+		out->z = zio_encoder(level, 0, e);
 	}
 	if (!out->buf || (level > 0 && (!out->zbuf || !out->z))) {
 		out_abort(out);
@@ -40,6 +42,22 @@ out_file(struct out *out, const char *path, bool replace, int level,
 	out->is_file = true;
 	out->fd = out->file.fd;
 	return start(out, level, e);
+}
+
+int
+out_threads(struct out *out, unsigned threads, struct err *e)
+{
+	struct zio *z;
+
+	assert(out->len == 0 && out->written == 0);
+	if (!out->z)
+		return 0;
+	z = zio_encoder(out->level, threads, e);
+	if (!z)
+		return -1;
+	zio_free(out->z);
+	out->z = z;
+	return 0;
 }
 
 static int

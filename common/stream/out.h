@@ -2,7 +2,8 @@
 /* out.h - bytes out: standard output or a new file, zstd or plain, no error
  * ever lost.
  *
- * Memory: half a MiB, beside zstd's own (a few MiB at its default level).
+ * Memory: half a MiB, beside zstd's own (zio.h).  Pieces of 256 KiB and more go
+ * to zstd, or to the file, without a copy.
  */
 #ifndef STREAM_OUT_H
 #define STREAM_OUT_H
@@ -25,6 +26,7 @@ struct out {
 	size_t len;
 	struct zio *z;		/* owned; NULL: not compressed */
 	char *zbuf;		/* owned */
+	int level;
 	uint64_t written;	/* bytes that went to fd so far */
 };
 
@@ -35,6 +37,12 @@ ATTR_NODISCARD int out_stdout(struct out *out, int level, struct err *e);
 /* Begin a new file (file.h), which has its name only after out_close(). */
 ATTR_NODISCARD int out_file(struct out *out, const char *path, bool replace,
     int level, struct err *e);
+
+/* Compress with so many threads (zio.h; 1 is one beside the caller's).  Before
+ * the first out_write(); without compression, nothing.  0, or -1 with *e set:
+ * out is then as it was. */
+ATTR_NODISCARD int out_threads(struct out *out, unsigned threads,
+    struct err *e);
 
 /* Write len bytes.  0, or -1 with *e set. */
 ATTR_NODISCARD int out_write(struct out *out, const void *p, size_t len,

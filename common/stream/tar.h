@@ -2,16 +2,16 @@
 /* tar.h - a tar stream of regular files, as POSIX has it (pax), written and
  * read a piece at a time.
  *
- * Written: ustar headers; a pax header (path, size, and GNU's sparse keys of
- * version 1.0) where a field does not fit or a file has holes.  GNU tar and
- * bsdtar unpack it, holes included.  Two blocks of zeros end it, and nothing
+ * Written: ustar headers; a pax header (path, size, uid, gid, and GNU's sparse
+ * keys of version 1.0) where a field does not fit or a file has holes.  GNU tar
+ * and bsdtar unpack it, holes included.  Two blocks of zeros end it, and nothing
  * comes after them.
  *
  * Read: that, and no more: regular files with relative names, whatever else a
- * tar may have (links, devices, directories, "..", other pax keys, global
- * headers, another checksum, padding that is not zero, bytes after the end) is
- * refused with its place.  Nothing is allocated by a size that the stream
- * says.
+ * tar may have (links, devices, directories, "..", other pax keys but mtime,
+ * global headers, another checksum, padding that is not zero, bytes after the
+ * end) is refused with its place.  Nothing is allocated by a size that the
+ * stream says.
  *
  * Source: pax(1) of POSIX.1-2017 for the blocks; GNU tar 1.34, "Storing Sparse
  * Files", for PAX 1.0: the data begins with a map in decimal lines, padded to a
@@ -38,8 +38,8 @@
 struct tar_member {
 	char name[TAR_NAME_MAX + 1];
 	uint64_t size;		/* of the file */
-	uint64_t stored;		/* bytes of it in the stream; a sparse one
-				 * has less, but its map on top */
+	uint64_t stored;	/* bytes of it in the stream; a sparse one has
+				 * less, but its map on top */
 	bool sparse;
 	unsigned mode;		/* permission bits */
 	uint64_t uid, gid;
@@ -66,12 +66,13 @@ ATTR_NODISCARD int tar_begin(struct tar_writer *t, struct tar_member *m,
 ATTR_NODISCARD int tar_data(struct tar_writer *t, const void *p, size_t n,
     struct err *e);
 
-/* All of an open file from its start: name, size, mode, owner and times are
- * those of fstat(2).  Holes are not read and not written (lseek(2), SEEK_DATA),
- * if it has any.  A file that became shorter meanwhile is an error
+/* All of an open file, wherever it stands: size, mode, owner and time are those
+ * of fstat(2).  Holes are not read and not written (lseek(2), SEEK_DATA), if it
+ * has any before its end; of a file in more than TAR_PIECES_MAX pieces the small
+ * ones are written as zeros.  A file that became shorter meanwhile is an error
  * (STATUS_BUSY); what was appended is not written.  *m: what was written; the
  * checksum is t->crc.  0, or -1 with *e set (what: the file's name for
- * messages). */
+ * messages).  Memory: a MiB, and 16 bytes a piece. */
 ATTR_NODISCARD int tar_file(struct tar_writer *t, const char *name, int fd,
     const char *what, struct tar_member *m, struct err *e);
 
@@ -91,7 +92,7 @@ struct tar_reader {
 				 * it was read: the map of a sparse one, too */
 	/* private */
 	struct tar_piece *piece;	/* owned; of a sparse one */
-	size_t pieces, at;
+	size_t pieces, cap, at;
 	uint64_t done;		/* bytes of the present piece, or of the file */
 	uint64_t left, pad;
 	bool over;

@@ -42,7 +42,7 @@ zio_decoder(struct err *e)
 }
 
 struct zio *
-zio_encoder(int level, struct err *e)
+zio_encoder(int level, unsigned threads, struct err *e)
 {
 	struct zio *z = calloc(1, sizeof(*z));
 
@@ -57,6 +57,12 @@ zio_encoder(int level, struct err *e)
 		err_nomem(e);
 		return NULL;
 	}
+	if (threads > ZIO_THREADS_MAX)
+		threads = ZIO_THREADS_MAX;
+	/* refused by a libzstd that was built without: then there are none */
+	if (threads > 0)
+		(void)ZSTD_CCtx_setParameter(z->c, ZSTD_c_nbWorkers,
+		    (int)threads);
 	return z;
 }
 

@@ -15,6 +15,7 @@
 
 #define ZIO_LEVEL_DEFAULT 3
 #define ZIO_LEVEL_MAX 19
+#define ZIO_THREADS_MAX 64
 
 /* Whether these first bytes (at least 4) begin a zstd stream. */
 bool zio_is_zstd(const void *p, size_t n);
@@ -23,7 +24,17 @@ bool zio_is_zstd(const void *p, size_t n);
 struct zio;
 
 struct zio *zio_decoder(struct err *e);
-struct zio *zio_encoder(int level, struct err *e);	/* with a checksum */
+
+/* With a checksum.  threads 0: the caller's does all.  Else so many beside it
+ * (at most ZIO_THREADS_MAX): then the bytes that come out are the same for every
+ * number of them, and for every way to cut the input, but they are not those of
+ * 0, and a little more (zstd makes jobs, whose size the level says).  A libzstd
+ * that was built without threads does as for 0; another version may give other
+ * bytes.  tar --zstd and zstd -d read all of it, and so does the decoder here:
+ * no level has a window above 8 MiB.
+ * Memory at levels 1 to 3: at most 7 MiB; with threads 50, and 27 for each of
+ * them.  At 19 several times that.  NULL with *e set. */
+struct zio *zio_encoder(int level, unsigned threads, struct err *e);
 void zio_free(struct zio *z);
 
 /* Decode from in[*in_pos, in_len) to out[0, out_cap); *in_pos moves.  The

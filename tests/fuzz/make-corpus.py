@@ -458,4 +458,103 @@ for name, data in {
 }.items():
     seed("matrix", name, data)
 
+# ---- manifest: the last member of a snapshot ----
+
+
+def manifest(version=1, end=None, **more):
+    head = {"type": "snapshot", "version": version, "created_at": "2026-11-22T02:03:04Z",
+            "migrations": {"embeddings_queue": 2, "metadb": 5, "sysdb": 10},
+            "collections": [{
+                "id": "c", "name": "d\u00f6cs", "tenant": "t", "database": None,
+                "dimension": 384, "space": "l2", "M": 16, "ef_construction": 100,
+                "ef_search": 100, "records": 3,
+                "wal": {"rows": 1, "from_seq_id": 3, "to_seq_id": 3, "whole": False},
+                "metadata_seq_id": 3, "vector_seq_id": None, "vector_segment": "v",
+                "metadata_segment": "m", "index_bytes": 100, "note": None}],
+            "members": [{"name": "chroma.sqlite3", "size": 4096, "stored": 4096,
+                         "crc32c": "e3069283"}]} | more
+    text = json.dumps(head, separators=(",", ":"))[:-1].encode()
+    return text + (b',"crc32c":"%08x"}\n' % crc32c(text) if end is None else end)
+
+
+seed("manifest", "sound", manifest())
+seed("manifest", "empty", manifest(collections=[], members=[]))
+seed("manifest", "more", manifest(more=[{}]))
+seed("manifest", "newer", manifest(version=2))
+seed("manifest", "crc-inside", manifest(crc32c="00000000"))
+seed("manifest", "crc-other", manifest(end=b',"crc32c":"00000000"}'))
+seed("manifest", "crc-none", manifest(end=b"}"))
+seed("manifest", "cut", manifest()[:300])
+
 assert json.loads(WAL)["seq_id"] == 1
+
+
+# ---- tar ----
+
+def tar_header(name, size, kind=b"0", **fields):
+    at = {"name": (0, name), "mode": (100, b"0000644"), "uid": (108, b"0001750"),
+          "gid": (116, b"0001750"), "size": (124, b"%011o" % size),
+          "mtime": (136, b"14744031402"), "check": (148, b" " * 8),
+          "kind": (156, kind), "magic": (257, b"ustar\x0000"),
+          "major": (329, b"0000000"), "minor": (337, b"0000000"),
+          "link": (157, b""), "prefix": (345, b"")}
+    block = bytearray(512)
+    for key, (where, text) in at.items():
+        text = fields.get(key, text)
+        block[where:where + len(text)] = text
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def padded(data):
+    return data + bytes(-len(data) % 512)
+
+
+def tar_file(name, data, **fields):
+    return tar_header(name, len(data), **fields) + padded(data)
+
+
+def tar_pax(pairs):
+    data = b""
+    for key, value in pairs:
+        n = len(key) + len(value) + 3
+        length = n + len(str(n))
+        length = n + len(str(length))
+        data += b"%d %s=%s\n" % (length, key, value)
+    return tar_file(b"PaxHeaders/x", data, kind=b"x")
+
+
+def tar_sparse(name, size, pieces, data):
+    text = b"%d\n" % len(pieces) + b"".join(b"%d\n%d\n" % p for p in pieces)
+    return tar_pax([(b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"),
+                    (b"GNU.sparse.name", name),
+                    (b"GNU.sparse.realsize", b"%d" % size)]) + \
+        tar_file(b"GNUSparseFile.0/" + name, padded(text) + data)
+
+
+TAR_END = bytes(1024)
+seed("tar", "empty", TAR_END)
+seed("tar", "files", tar_file(b"a", b"abc") + tar_file(b"d/b", b"") +
+     tar_file(b"c", b"x" * 512) + TAR_END)
+seed("tar", "long-name", tar_pax([(b"path", b"d/" + b"n" * 200)]) +
+     tar_file(b"d/" + b"n" * 98, b"abc") + TAR_END)
+seed("tar", "all-keys", tar_pax([
+    (b"size", b"3"), (b"uid", b"3000000"), (b"gid", b"3000000"),
+    (b"mtime", b"-1.5")]) + tar_file(b"a", b"abc") + TAR_END)
+seed("tar", "sparse", tar_sparse(b"s", 1 << 40, [
+    (4096, 3), (8192, 2), (1 << 40, 0)], b"abcde") + tar_file(b"a", b"abc") +
+     TAR_END)
+seed("tar", "only-a-hole", tar_sparse(b"s", 4096, [(4096, 0)], b"") + TAR_END)
+seed("tar", "long-map", tar_sparse(b"s", 1 << 20, [
+    (i * 1000, 1) for i in range(150)], b"y" * 150) + TAR_END)
+seed("tar", "map-backwards", tar_sparse(b"s", 99, [(9, 1), (8, 1)], b"ab") +
+     TAR_END)
+seed("tar", "map-too-much", tar_sparse(b"s", 99, [(0, 3)], b"ab") + TAR_END)
+seed("tar", "large", tar_pax([(b"size", b"9223372036854775807")]) +
+     tar_file(b"a", b"abc") + TAR_END)
+seed("tar", "dot-dot", tar_file(b"d/../../a", b"abc") + TAR_END)
+seed("tar", "link", tar_header(b"a", 0, b"2", link=b"/etc/passwd") + TAR_END)
+seed("tar", "pax-twice", tar_pax([(b"path", b"a"), (b"path", b"b")]) +
+     tar_file(b"a", b"abc") + TAR_END)
+seed("tar", "bytes-after", tar_file(b"a", b"abc") + TAR_END + b"x")
+seed("tar", "cut", tar_file(b"a", b"abc")[:600])
