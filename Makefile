@@ -39,13 +39,8 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 
 PROGS := chroma-config chroma-hnswbuild chroma-hnswdump chroma-info \
-<<<<<<< HEAD
 	chroma-snap chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
-PIPES := commit export prune rebuild
-=======
-	chroma-walapply chroma-walexport chroma-walfilter chroma-walprune
 PIPES := commit copy export prune rebuild restore snapshot verify
->>>>>>> 95820c28881e718a11db36bcfe372a4f95b57dd7
 # what they need
 SHARED := indexes.bash lib.bash maintain.mk
 # Layers, and in each its modules; a header includes its own layer and those
@@ -55,54 +50,26 @@ base   := attr slice le rd err num clock entropy uuid buf arena utf8 base64 crc3
 	file dirnew spill spool hash textset sha256 glob ranges unidata uniprop \
 	regexlex regexclass regexsets regexparse regexcheck regexprog regexmap \
 	regexstep regex workers large
-<<<<<<< HEAD
-<<<<<<< HEAD
-stream := zio in out json record fold whereset whereparse where frame stream \
-	latest redact matrix jsonedit tar
-=======
-stream := zio unzlib in out json record fold whereset whereparse where frame stream \
-	latest redact matrix jsonedit
->>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
-=======
 stream := zio unzlib in out json record fold whereset whereparse where frame stream \
 	latest redact matrix jsonedit tar
->>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
 index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 	kernelavx512 kernelneon vectors distinct codes near leaf assign cluster \
 	graph search measure hints hubs prune upper connect build files intake
 chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
-<<<<<<< HEAD
 	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
 	newindex paramset staging publish metavalues metarows schemakeys apply \
-	manifest accord unpack anchor carve still snapwrite graftrows repickle graft
-=======
-	pages rewrite reclaim purge pick only oldgraph feed newindex paramset staging \
-	publish metavalues metarows schemakeys apply chops \
-<<<<<<< HEAD
-	manifest
->>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
-=======
-	manifest accord unpack
->>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
+	manifest accord chops unpack anchor carve still snapwrite graftrows repickle \
+	graft
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport snapreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \
 	index/kernelcommon index/kernelx86
 SOURCE_ONLY := $(addprefix index/kernel,portable avx2 avx512 neon)
-<<<<<<< HEAD
-UNITS  := t_base64 t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
-	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_out t_pages t_params \
-=======
 UNITS  := t_base64 t_chops t_claim t_coverage t_crc32c t_dirnew t_elements t_f32 t_f64 t_file \
-	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_pages t_params \
->>>>>>> de53075f028c11e337b7e2d38ebec2a4df02f7c3
+	t_fold t_frame t_glob t_hash t_index t_intake t_json t_kernel t_matrix t_num t_out t_pages t_params \
 	t_pickle t_picklewrite t_ranges t_record t_regex t_select t_sha256 t_spill t_spool \
-<<<<<<< HEAD
 	t_stream t_tar t_textset t_utf8 t_wal t_when t_where t_safeschema
-=======
-	t_safeschema t_stream t_tar t_textset t_utf8 t_wal t_when t_where
->>>>>>> 6ea771756ef63c5f64d24c217ea622ed41f63d32
 UNITS  += t_build t_cluster t_codes t_connect t_distinct t_files t_graph t_hints t_hubs t_large t_leaf \
 	t_measure t_near t_prune t_search t_upper t_vectors \
 	t_jsonedit t_paramset t_staging t_uuid

@@ -106,6 +106,22 @@ prog_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+static void ATTR_PRINTF(1, 2)
+report(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vreport("", fmt, ap);
+	va_end(ap);
+}
+
+void
+prog_error(const struct err *e)
+{
+	report("%s", e->msg);
+}
+
 void
 prog_die(int status, const char *fmt, ...)
 {
@@ -115,12 +131,6 @@ prog_die(int status, const char *fmt, ...)
 	vreport("", fmt, ap);
 	va_end(ap);
 	exit(status);
-}
-
-void
-prog_error(const struct err *e)
-{
-	vreport_one("%s", e->msg);
 }
 
 void

@@ -306,6 +306,15 @@ static const struct {
 	    "); DROP TABLE tenants"), TABLE("maintenance_log", ";") },
 	{ "a NUL in a text", SET("maintenance_log", "sql || char(0) || "
 	    "'CHECK (1)'"), TABLE("maintenance_log", "?") },
+	{ "a NUL in a comment", SET("maintenance_log", "sql || '--' || "
+	    "char(0)"), TABLE("maintenance_log", "?") },
+	{ "a keyword in quotes", PUT("embeddings_queue_config",
+	    "INTEGER PRIMARY KEY", "INTEGER \"PRIMARY\" KEY"),
+	    TABLE("embeddings_queue_config", "PRIMARY") },
+	{ "an option in quotes", SET("embedding_fulltext_search",
+	    "'CREATE VIRTUAL TABLE embedding_fulltext_search USING "
+	    "fts5(string_value, \"tokenize\"=''trigram'')'"),
+	    TABLE("embedding_fulltext_search", "tokenize") },
 	{ "a table of no page", "UPDATE sqlite_master SET rootpage = 99999 "
 	    "WHERE name = 'maintenance_log'",
 	    "malformed database schema (maintenance_log)..." },
