@@ -21,15 +21,17 @@ number_of(const struct carve *cv, const struct collection *col)
 
 /* A row below min(M, H): the first one of a collection asks for its index. */
 static int
-take_row(struct carve *cv, struct coverage *cov, const struct wal_row *row,
-    struct err *e)
+take_row(struct carve *cv, struct coverage *cov, struct walrows *rows,
+    int64_t seq_id, struct err *e)
 {
-	const struct collection *col = row->collection;
-	int64_t seq_id = row->col[WAL_SEQ_ID].i;
+	const struct collection *col;
 	uint64_t committed;
+	struct wal_row row;
 	bool goes;
 
-	if (!col || !collection_committed(col, &committed))
+	wal_row_take(rows, cv->catalog, seq_id, &row);
+	col = row.collection;
+	if (!col || !col->selected || !collection_committed(col, &committed))
 		return 0;
 	goes = seq_id >= 0 && (uint64_t)seq_id < committed;
 	if (!cov->of[number_of(cv, col)].used) {
@@ -40,26 +42,26 @@ take_row(struct carve *cv, struct coverage *cov, const struct wal_row *row,
 			return -1;
 	}
 	cv->of[number_of(cv, col)].left_out += goes;
-	return coverage_row(cov, row, goes, e);
+	wal_row_payload(rows, &row);
+	return coverage_row(cov, &row, goes, e);
 }
 
 static int
 take_rows(struct carve *cv, struct coverage *cov, struct err *e)
 {
-	struct wal_row row;
-	struct wal w;
+	struct walrows rows;
+	int64_t seq_id;
 	int got;
 
-	if (wal_open(&w, &cv->pd->db, INT64_MIN, INT64_MAX, false, false,
-	    false, e) < 0)
+	if (walrows_open(&rows, &cv->pd->db, WAL_ROW_COLUMNS, INT64_MIN,
+	    INT64_MAX, e) < 0)
 		return -1;
-	wal_use(&w, cv->catalog);
-	while ((got = wal_next(&w, &row, e)) > 0)
-		if (take_row(cv, cov, &row, e) < 0) {
+	while ((got = walrows_next(&rows, &seq_id, e)) > 0)
+		if (take_row(cv, cov, &rows, seq_id, e) < 0) {
 			got = -1;
 			break;
 		}
-	wal_close(&w);
+	walrows_close(&rows);
 	return got;
 }
 

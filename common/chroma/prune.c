@@ -123,23 +123,6 @@ classify(struct prune_collection *pc, int64_t seq_id, uint64_t newest,
 	return true;
 }
 
-/* The columns that are needed: what lies behind id is read from the file only
- * for rows that somebody asks about. */
-static void
-take_row(struct walrows *rows, const struct catalog *c, int64_t seq_id,
-    struct wal_row *row)
-{
-	int i;
-
-	row->col[WAL_SEQ_ID] = (struct db_value){ .type = DB_INTEGER,
-	    .i = seq_id };
-	for (i = WAL_CREATED_AT; i <= WAL_ID; i++)
-		row->col[i] = db_col(&rows->st, i);
-	for (i = WAL_VECTOR; i < WAL_COLUMNS; i++)
-		row->col[i] = (struct db_value){ .type = DB_NULL };
-	row->collection = catalog_of_topic_value(c, &row->col[WAL_TOPIC]);
-}
-
 static uint64_t
 payload(const struct wal_row *row)
 {
@@ -159,17 +142,16 @@ plan_row(struct prune *p, struct walrows *rows, struct rowset *rs,
 	struct prune_collection *pc = NULL;
 	struct wal_row row;
 	bool used = false, goes;
-	int named, i;
+	int named;
 
-	take_row(rows, p->catalog, seq_id, &row);
+	wal_row_take(rows, p->catalog, seq_id, &row);
 	if (row.collection) {
 		c.col = (uint32_t)(row.collection - p->catalog->collection);
 		pc = &p->of[c.col];
 		used = p->coverage.of[c.col].used;
 	}
 	if (used || rowset_next_is(rs, seq_id))
-		for (i = WAL_VECTOR; i < WAL_COLUMNS; i++)
-			row.col[i] = db_col(&rows->st, i);
+		wal_row_payload(rows, &row);
 	named = rowset_has(rs, &row, rows->db->name, e);
 	if (named < 0)
 		return -1;
@@ -208,8 +190,8 @@ plan_rows(struct prune *p, struct db *db, struct rowset *rs,
 	int64_t seq_id;
 	int got;
 
-	if (walrows_open(&rows, db, ", created_at, operation, topic, id, "
-	    "vector, encoding, metadata", INT64_MIN, INT64_MAX, e) < 0)
+	if (walrows_open(&rows, db, WAL_ROW_COLUMNS, INT64_MIN, INT64_MAX,
+	    e) < 0)
 		return -1;
 	while ((got = walrows_next(&rows, &seq_id, e)) > 0)
 		if (plan_row(p, &rows, rs, o, seq_id, e) < 0) {

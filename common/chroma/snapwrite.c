@@ -47,24 +47,22 @@ carve(struct snapwrite *s, const struct dirnew *dir, const char *name,
     struct err *e)
 {
 	char *at = dirnew_path(dir), *path = NULL;
-	int fd = -1;
+	int fd, r;
 
 	if (!at || asprintf(&path, "%s/%s", at, name) < 0) {
 		free(at);
 		return err_nomem(e);
 	}
-	if (carve_write(s->carve, path, &s->manifest, e) == 0) {
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			err_system(e, "%s", err_tail(path));
-	}
+	fd = openat(dir->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	r = fd < 0 ? err_system(e, "%s", err_tail(path)) :
+	    carve_write(s->carve, path, &s->manifest, e);
 	free(at);
 	free(path);
-	if (fd >= 0 && dress(s, fd, e) < 0) {
+	if (r == 0)
+		r = dress(s, fd, e);
+	if (r < 0 && fd >= 0)
 		close(fd);
-		return -1;
-	}
-	return fd;
+	return r < 0 ? -1 : fd;
 }
 
 /* ---- the stream ---- */

@@ -189,6 +189,17 @@ wait_for_writer(const struct persist *pd, int wait_ms, struct err *e)
 	return 0;
 }
 
+static int
+make_empty(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_system(e, "%s", err_tail(path));
+	close(fd);
+	return 0;
+}
+
 /* One try: 1: it is of one moment; 0: something moved; -1 with *e set. */
 static int
 copy_once(struct still *s, const char *path, const struct select *sel,
@@ -212,6 +223,8 @@ copy_once(struct still *s, const char *path, const struct select *sel,
 	}
 	if (r == 0)
 		r = wait_for_writer(&pd, o->wait_ms, e);
+	if (r == 0)
+		r = make_empty(to, e);
 	if (r == 0)
 		r = db_copy(&pd.db, to, e);
 	if (r == 0)
@@ -284,14 +297,29 @@ quiet(const struct persist *pd)
 	    h.unseen == 0;
 }
 
+/* The catalog, which is loaded in a transaction of its own, and SQLite's shared
+ * lock from then on: asking for the version takes it. */
 static int
 hold(struct still *s, struct err *e)
 {
-	int64_t n = 0;
+	int64_t before, after;
+	int try;
 
-	/* from the first read on SQLite's shared lock is held */
-	return db_exec(&s->pd.db, "BEGIN", e) < 0 ? -1 :
-	    db_int(&s->pd.db, "SELECT count(*) FROM sqlite_master", &n, e);
+	for (try = 0; try < STILL_TRIES; try++) {
+		if (db_version(&s->pd.db, &before, e) < 0 ||
+		    catalog_load(&s->catalog, &s->pd, e) < 0)
+			return -1;
+		if (db_exec(&s->pd.db, "BEGIN", e) < 0 ||
+		    db_version(&s->pd.db, &after, e) < 0)
+			return -1;
+		if (before == after)
+			return 0;
+		catalog_release(&s->catalog);
+		if (db_exec(&s->pd.db, "END", e) < 0)
+			return -1;
+	}
+	return err_busy(e, "%s is written to all the time; try again when "
+	    "Chroma is quiet", err_tail(s->pd.file));
 }
 
 int
@@ -310,9 +338,7 @@ still_open(struct still *s, const char *path, const struct select *sel,
 		persist_close(&s->pd);
 		r = copy_all(s, path, sel, o, e);
 	}
-	if (r == 0)
-		r = hold(s, e);
-	if (r == 0 && catalog_load(&s->catalog, &s->pd, e) < 0)
+	if (r == 0 && hold(s, e) < 0)
 		r = persist_failed(&s->pd, e);
 	if (r == 0)
 		r = select_apply(&s->catalog, sel, e);

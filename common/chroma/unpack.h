@@ -12,8 +12,8 @@
  *   UUID/            of a VECTOR segment of it; the files as they came.
  *                    unpack_check_indexes() looks into them.
  *
- * Memory: some KiB a collection, 100 bytes a member, and the manifest; disk: the snapshot unpacked
- * (holes stay holes).
+ * Memory: some KiB a collection, 100 bytes a member, and the manifest; disk:
+ * the snapshot unpacked (holes stay holes).
  */
 #ifndef CHROMA_UNPACK_H
 #define CHROMA_UNPACK_H

@@ -55,6 +55,30 @@ count_rows(struct wal *w, int64_t from, int64_t to, struct err *e)
 	return got;
 }
 
+void
+wal_row_take(struct walrows *rows, const struct catalog *c, int64_t seq_id,
+    struct wal_row *row)
+{
+	int i;
+
+	row->col[WAL_SEQ_ID] = (struct db_value){ .type = DB_INTEGER,
+	    .i = seq_id };
+	for (i = WAL_CREATED_AT; i <= WAL_ID; i++)
+		row->col[i] = db_col(&rows->st, i);
+	for (i = WAL_VECTOR; i < WAL_COLUMNS; i++)
+		row->col[i] = (struct db_value){ .type = DB_NULL };
+	row->collection = catalog_of_topic_value(c, &row->col[WAL_TOPIC]);
+}
+
+void
+wal_row_payload(struct walrows *rows, struct wal_row *row)
+{
+	int i;
+
+	for (i = WAL_VECTOR; i < WAL_COLUMNS; i++)
+		row->col[i] = db_col(&rows->st, i);
+}
+
 int
 wal_open(struct wal *w, struct db *db, int64_t from, int64_t to,
     bool dead_too, bool identity, bool shared, struct err *e)

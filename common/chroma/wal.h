@@ -65,6 +65,15 @@ ATTR_NODISCARD int wal_next(struct wal *w, struct wal_row *row, struct err *e);
 
 void wal_close(struct wal *w);
 
+/* For who scans the log by walrows.h, with these columns, under a lock of his
+ * own: the row that is under the scan, without vector, encoding and metadata
+ * (which cost a read of their own); and these.  Valid until the scan moves. */
+#define WAL_ROW_COLUMNS ", created_at, operation, topic, id, vector, " \
+	"encoding, metadata"
+void wal_row_take(struct walrows *rows, const struct catalog *c,
+    int64_t seq_id, struct wal_row *row);
+void wal_row_payload(struct walrows *rows, struct wal_row *row);
+
 /* ---- rows as records ---- */
 
 /* Why a row cannot be shown faithfully; Chroma chokes on most of these. */
