@@ -20,7 +20,8 @@ for p in chroma-info chroma-walexport chroma-walfilter chroma-export; do
 	ok "its completion is there" \
 	    test -f "$(at "/opt/cu/share/bash-completion/completions/$p")"
 done
-for page in man5/chroma-layout.5 man5/chroma-snapshot.5 man5/chroma-stream.5 man7/chromautils.7; do
+for page in man5/chroma-layout.5 man5/chroma-snapshot.5 \
+    man5/chroma-stream.5 man7/chromautils.7; do
 	ok "$page is there" test -f "$(at /opt/cu/share/man/$page)"
 done
 ok 'maintain.mk is there' test -f "$(at /opt/cu/share/chromautils/maintain.mk)"

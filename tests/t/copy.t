@@ -103,6 +103,12 @@ there -y ./home/a:b local:z
 status_is 'a colon behind a slash' 0
 ok 'a colon behind a slash: is of a name' [ "$(cat hosts)" = local ]
 
+printf '#!/bin/sh\n%s "$@" | tee stream\n' "$PWD/rsh" >spy
+chmod +x spy
+run chroma-copy --rsh="$PWD/spy" -yq box:a:b spied
+status_is 'what goes over the net' 0
+ok 'what goes over the net is compressed' zstd -tq stream
+
 # ---- failures ----
 
 run chroma-copy --rsh="$PWD/rsh" -y nowhere gone
