@@ -40,7 +40,8 @@ $p (chromautils) $version
 done
 
 # each command of chroma-snap has its own --help, with options of the whole
-chroma-snap --help | sed -n 's/^  [ -].*--\([A-Za-z-]*\).*/\1/p' | sort >whole
+chroma-snap --help | sed -n 's/^  \(-.,\|   \) --\([A-Za-z-]*\).*/\2/p' |
+    sort >whole
 for c in carve graft verify list; do
 	run chroma-snap $c --help
 	status_is "chroma-snap $c --help" 0
@@ -48,8 +49,7 @@ for c in carve graft verify list; do
 	sed -n 's/^  -\([A-Za-z]\), --\([A-Za-z-]*\).*/\1 \2/p
 	    s/^      --\([A-Za-z-]*\).*/- \1/p' out >help
 	ok "chroma-snap $c --help: sorted" sort -c -k2 help
-	run grep -E '.{81}' out
-	status_is "chroma-snap $c --help fits a terminal" 1
+	ok "chroma-snap $c --help fits a terminal" not grep -E '.{81}' out
 	sed 's/.* //' help >>each
 done
 sort -u each >out
