@@ -53,27 +53,35 @@ open_target(const struct graft *g, struct persist *pd, bool claim,
 	    persist_open(pd, g->dir, &po, e);
 }
 
-/* A place for the snapshot, on the file system of the target. */
+/* A place for the snapshot: on the file system of the target, unless that is to
+ * stay as it is. */
 static int
 find_place(struct graft *g, struct err *e)
 {
+	const char *tmp = g->o->tmpdir ? g->o->tmpdir : getenv("TMPDIR");
 	struct persist pd;
 	int empty = is_empty(g->dir, e);
 
 	if (empty < 0)
 		return -1;
 	g->made = empty;
-	if (empty)
+	if (empty && !g->o->dry_run)
 		return dirnew_begin_over(&g->whole, g->dir, e) < 0 ? -1 :
 		    dirnew_scratch(&g->scratch, g->whole.dir, SCRATCH, e);
 	/* that it is one is said before a long stream is read */
-	if (open_target(g, &pd, false, e) < 0)
+	if (!empty && open_target(g, &pd, false, e) < 0)
 		return -1;
-	free(g->dir);
-	g->dir = strdup(pd.dir);
-	persist_close(&pd);
-	return g->dir ? dirnew_scratch(&g->scratch, g->dir, SCRATCH, e) :
-	    err_nomem(e);
+	if (!empty) {
+		free(g->dir);
+		g->dir = strdup(pd.dir);
+		persist_close(&pd);
+		if (!g->dir)
+			return err_nomem(e);
+	}
+	if (!g->o->dry_run)
+		tmp = g->dir;
+	return dirnew_scratch(&g->scratch, tmp && *tmp ? tmp : "/tmp", SCRATCH,
+	    e);
 }
 
 /* ---- the snapshot ---- */

@@ -127,30 +127,27 @@ ok 'nothing was written' test -z "$(find to -type f)"
 
 # ---- the program: nothing of its target changes ----
 
-if command -v chroma-snap >/dev/null; then
-	persist 1.5.9 target
-	fingerprint target/db >before
-	while IFS='	' read -r name want; do
-		run chroma-snap verify -q "cases/$name.tar"
-		status_is "verify: $name" 3
-		run chroma-snap graft -q --as=new -c docs target/db \
-		    "cases/$name.tar"
-		status_is "graft: $name" 3
-		run chroma-snap graft -q into "cases/$name.tar"
-		status_is "graft, a new directory: $name" 3
-		ok "$name: nothing is there" not test -e into
-	done <list
-	ok 'cut, padded, flipped: verify' hostile sweep 49 good.tar \
-	    chroma-snap verify -q -
-	ok 'cut, padded, flipped: verify --quick' hostile sweep 49 good.tar \
-	    chroma-snap verify -q --quick -
-	ok 'cut, padded, flipped: graft' hostile sweep 49 good.tar \
-	    chroma-snap graft -q --as=new -c docs target/db -
-	fingerprint target/db >after
-	same 'the target is as it was' before after
-	ok 'nothing is left beside it' test "$(ls -A target)" = 'db
+one=default_tenant/default_database/docs
+persist 1.5.9 target
+fingerprint target/db | sed '1s/ .*//' >before
+while IFS='	' read -r name want; do
+	run chroma-snap verify -q "cases/$name.tar"
+	status_is "verify: $name" 3
+	run chroma-snap graft -q --as=new -c "$one" target/db \
+	    "cases/$name.tar"
+	status_is "graft: $name" 3
+	run chroma-snap graft -q into "cases/$name.tar"
+	status_is "graft, a new directory: $name" 3
+	ok "$name: nothing is there" not test -e into
+done <list
+ok 'cut, padded, flipped: verify' hostile sweep 49 good.tar \
+    chroma-snap verify -q -
+ok 'cut, padded, flipped: verify --quick' hostile sweep 49 good.tar \
+    chroma-snap verify -q --quick -
+ok 'cut, padded, flipped: graft' hostile sweep 49 good.tar \
+    chroma-snap graft -q --as=new -c "$one" target/db -
+fingerprint target/db | sed '1s/ .*//' >after
+same 'the target is as it was' before after
+ok 'nothing is left beside it' test "$(ls -A target)" = 'db
 expected.json'
-else
-	skip 'chroma-snap' 'not built'
-fi
 done_testing
