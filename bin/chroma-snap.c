@@ -19,6 +19,7 @@
 #include "chroma/graft.h"
 #include "chroma/snapwrite.h"
 #include "chroma/still.h"
+#include "chroma/textindex.h"
 #include "chroma/unpack.h"
 #include "prog/opt.h"
 #include "prog/prog.h"
@@ -464,6 +465,8 @@ check_indexes(struct checked *c, struct err *e)
 
 	if (persist_open(&c->pd, c->unpack.dir, &po, e) < 0 ||
 	    catalog_load(&c->catalog, &c->pd, e) < 0 ||
+	    (!c->unpack.chops && textindex_check(c->pd.real,
+	    &c->catalog.era, e) < 0) ||
 	    unpack_check_indexes(&c->unpack, &c->catalog, &col, &fault, e) < 0)
 		return -1;
 	return fault.status ? err_data(e, "collection %s: its index is "

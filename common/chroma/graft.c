@@ -16,6 +16,7 @@
 #include "chroma/claim.h"
 #include "chroma/repickle.h"
 #include "chroma/snapwrite.h"
+#include "chroma/textindex.h"
 #include "chroma/wal.h"
 
 #define SCRATCH "snapshot"
@@ -143,6 +144,13 @@ check_indexes(const struct graft *g, struct err *e)
 	    "chroma-hnswdump --salvage", col->name, fault.msg);
 }
 
+/* The full-text index, where it is not written anew. */
+static int
+check_text(const struct graft *g, struct err *e)
+{
+	return textindex_check(g->pd.real, &g->from.era, e);
+}
+
 static int
 open_snapshot(struct graft *g, struct err *e)
 {
@@ -166,7 +174,7 @@ open_snapshot(struct graft *g, struct err *e)
 	if (g->o->as && g->n > 1)
 		return err_usage(e, "--as: the snapshot has %zu collections; "
 		    "which one? --collection=NAME", g->n);
-	return g->made ? 0 : check_log(g, e);
+	return g->made ? check_text(g, e) : check_log(g, e);
 }
 
 static int

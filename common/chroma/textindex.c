@@ -34,16 +34,18 @@ form(const struct era *era)
 /* What is done to the old index. */
 enum plan { NOTHING, COPY, CORRECT, ANEW };
 
-/* Of the old form: right, or not. */
+/* Whether the old form has other rows than there are documents. */
+#define OLD_WRONG(schema) "SELECT (SELECT count(*) FROM " DOCUMENTS ") <> " \
+	"(SELECT count(*) FROM " schema "." OLD_FORM "_content) OR EXISTS " \
+	"(SELECT id, string_value FROM " DOCUMENTS " EXCEPT " \
+	"SELECT c0, c1 FROM " schema "." OLD_FORM "_content)"
+
 static int
 judge_old_form(struct db *db, enum plan *plan, struct err *e)
 {
 	int64_t wrong = 0;
 
-	if (db_int(db, "SELECT (SELECT count(*) FROM " DOCUMENTS ") <> "
-	    "(SELECT count(*) FROM old." OLD_FORM "_content) OR EXISTS "
-	    "(SELECT id, string_value FROM " DOCUMENTS " EXCEPT "
-	    "SELECT c0, c1 FROM old." OLD_FORM "_content)", &wrong, e) < 0)
+	if (db_int(db, OLD_WRONG("old"), &wrong, e) < 0)
 		return -1;
 	*plan = wrong ? ANEW : COPY;
 	return 0;
@@ -256,6 +258,46 @@ textindex_finish(const struct textindex *t, const char *path,
 	}
 	if (r == 0)
 		r = db_exec(&db, "COMMIT", e);
+	db_close(&db);
+	return r;
+}
+
+/* Rows that it should not have, or lacks. */
+static int
+count_wrong(struct db *db, const struct era *era, int64_t *n, struct err *e)
+{
+	int64_t missing = 0;
+
+	*n = 0;
+	if (era->metadb < 3)
+		return db_int(db, OLD_WRONG("main"), n, e);
+	if (db_int(db, "SELECT count(*) " WRONG("main"), n, e) < 0 ||
+	    db_int(db, "SELECT count(*) " MISSING("main"), &missing, e) < 0)
+		return -1;
+	*n += missing;
+	return 0;
+}
+
+int
+textindex_check(const char *path, const struct era *era, struct err *e)
+{
+	int64_t wrong = 0;
+	struct db db;
+	int r;
+
+	r = db_open(&db, path, path, DB_WRITE, 0, e);
+	if (r == 0)
+		r = db_exec(&db, "PRAGMA journal_mode=MEMORY; "
+		    "PRAGMA foreign_keys=OFF; PRAGMA cell_size_check=ON; "
+		    "PRAGMA trusted_schema=OFF; BEGIN", e);
+	if (r == 0)
+		r = count_wrong(&db, era, &wrong, e);
+	if (r == 0 && wrong)
+		r = err_data(e, "%s has other rows than there are documents",
+		    form(era));
+	if (r == 0)
+		r = exec_for(&db, "INSERT INTO main.% (%) VALUES "
+		    "('integrity-check')", era, e);
 	db_close(&db);
 	return r;
 }
