@@ -258,6 +258,10 @@ textindex_finish(const struct textindex *t, const char *path,
 	}
 	if (r == 0)
 		r = db_exec(&db, "COMMIT", e);
+	/* pages have been emptied, and some still hold a bit of what was moved
+	 * away when they were */
+	if (r == 0)
+		r = db_exec(&db, "VACUUM", e);
 	db_close(&db);
 	return r;
 }

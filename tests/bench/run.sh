@@ -5,7 +5,8 @@
 # by ours; greater is better, but where a line says otherwise).
 #
 #   BUILD_DIR=DIR VENVS=DIR run.sh [SECTION...]
-# with sections columns binary f32 info rss prune walfilter hnsw publish.
+# with sections columns binary f32 info rss prune walfilter hnsw publish
+# snapshot.
 #
 # RUNS=N (5), RECORDS=N (100000).  Needs 3 GB in TMPDIR, and VENVS as
 # tests/chroma/setup.sh makes it; what is not there is left out, with a word.
@@ -54,6 +55,8 @@ measure() {
 }
 
 divide() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / (b > 0 ? b : 1e-4) }'; }
+
+divide_fine() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 # row WHAT TARGET COMPARISON: of measure's two commands, ours first
 row() {
@@ -288,7 +291,48 @@ bench_publish() {
 	[ -z "${VECTORS:-}" ] || published VECTORS "--vectors=$VECTORS"
 }
 
-for section in "${@:-columns binary f32 info rss prune walfilter hnsw publish}"; do
+# A directory of RECORDS, written to a file: its collection by chops, all of it
+# by tar and zstd; and what our snapshot holds by the same two.
+bench_snapshot() {
+	local d=$work/whole out=$work/out
+	head_row "$RECORDS records of 384 dimensions, the log kept: a snapshot"
+	ready chops || return 0
+	big whole 0.6.3 "$RECORDS" 384
+	measure --before "rm -rf $out*; sync" \
+	    "chroma-snap carve -q -z -f $out.tar.zst $d" \
+	    "$VENVS/chops/bin/chops collection snapshot -c big $d -o $out.db -y 2>&1"
+	row 'carve -z / chops collection snapshot' '>= 3x CPU, 4x wall'
+	measure --before "rm -rf $out*; sync" \
+	    "chroma-snap carve -q -z -f $out.tar.zst $d" \
+	    "tar -C $work -c whole | zstd -qT2 -3 >$out.t; sync $out.t"
+	row 'carve -z / tar | zstd -T2 of the directory' '>= 0.77x wall'
+	measure --before "rm -rf $out*; sync" \
+	    "chroma-snap carve -q -z --log=all -f $out.tar.zst $d" \
+	    "tar -C $work -c whole | zstd -qT2 -3 >$out.t; sync $out.t"
+	row 'carve -z --log=all / the same' '>= 0.77x wall'
+	rm -rf "$out"*
+	chroma-snap carve -q -o "$out.d" "$d"
+	measure --before "rm -f $out.t*; sync" \
+	    "chroma-snap carve -q -z -f $out.tar.zst $d" \
+	    "tar -C $out.d -c . | zstd -qT2 -3 >$out.t; sync $out.t"
+	row 'carve -z / tar | zstd -T2 of what it holds' '>= 0.77x wall'
+	rm -rf "$out"*
+	chroma-snap carve -q -z -f "$out.tar.zst" "$d"
+	chroma-snap carve -q -z --log=all -f "$out.all.zst" "$d"
+	"$VENVS/chops/bin/chops" collection snapshot -c big "$d" -o "$out.db" -y \
+	    >"$out.log" 2>&1
+	printf 'bytes: carve %s, --log=all %s, chops %s; %s of chops (<= 0.65)\n' \
+	    "$(stat -c %s "$out.tar.zst")" "$(stat -c %s "$out.all.zst")" \
+	    "$(stat -c %s "$out.db")" "$(divide_fine "$(stat -c %s "$out.tar.zst")" \
+	    "$(stat -c %s "$out.db")")"
+	measure --before "rm -rf $out.d; sync" \
+	    "chroma-snap graft -q $out.d $out.tar.zst" \
+	    "mkdir $out.d; tar --zstd -x -C $out.d -f $out.tar.zst; sync"
+	row 'graft into nothing / tar --zstd -x; sync' ''
+	rm -rf "$d" "$out"*
+}
+
+for section in "${@:-columns binary f32 info rss prune walfilter hnsw publish snapshot}"; do
 	for s in $section; do
 		"bench_$s"
 	done
