@@ -573,18 +573,20 @@ text_verified(const char *name, const struct unpack *u, struct buf *b)
 }
 
 static void
-put_listed(const char *name, const struct manifest *m, struct jsonw *w)
+put_listed(const char *name, const struct manifest *m, struct buf *b)
 {
 	size_t i;
 
 	for (i = 0; i < m->collections; i++) {
-		json_open(w, NULL, '{');
-		json_cstr(w, "type", "collection");
-		json_cstr(w, "snapshot", name);
-		json_cstr(w, "created_at", m->created_at);
-		manifest_put_collection(w, &m->collection[i]);
-		json_close(w, '}');
-		buf_addc(w->b, '\n');
+		struct jsonw w = { .b = b };
+
+		json_open(&w, NULL, '{');
+		json_cstr(&w, "type", "collection");
+		json_cstr(&w, "snapshot", name);
+		json_cstr(&w, "created_at", m->created_at);
+		manifest_put_collection(&w, &m->collection[i]);
+		json_close(&w, '}');
+		buf_addc(b, '\n');
 	}
 }
 
@@ -604,7 +606,7 @@ describe(const struct config *cf, const char *name, const struct unpack *u,
 		    u->manifest.created_at : "by chops");
 		snapreport_text(&u->manifest, b);
 	} else
-		put_listed(name, &u->manifest, &w);
+		put_listed(name, &u->manifest, b);
 }
 
 /* Each snapshot; what is wrong with one does not keep from the next. */

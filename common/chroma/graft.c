@@ -43,17 +43,6 @@ is_empty(const char *dir, struct err *e)
 	return n <= 2;
 }
 
-static int
-open_target(const struct graft *g, struct persist *pd, bool claim,
-    struct err *e)
-{
-	const struct persist_options po = { .tmpdir = g->o->tmpdir,
-	    .wait_ms = g->o->wait_ms };
-
-	return claim ? claim_read(pd, g->dir, &po, e) :
-	    persist_open(pd, g->dir, &po, e);
-}
-
 /* A place for the snapshot: on the file system of the target, unless that is to
  * stay as it is. */
 static int
@@ -70,8 +59,10 @@ find_place(struct graft *g, struct err *e)
 		return dirnew_begin_over(&g->whole, g->dir, e) < 0 ? -1 :
 		    dirnew_scratch(&g->scratch, g->whole.dir, SCRATCH, e);
 	/* that it is one is said before a long stream is read */
-	if (!empty && open_target(g, &pd, false, e) < 0)
+	if (!empty && persist_find(&pd, g->dir, e) < 0) {
+		persist_close(&pd);
 		return -1;
+	}
 	if (!empty) {
 		free(g->dir);
 		g->dir = strdup(pd.dir);
@@ -403,15 +394,34 @@ plan(struct graft *g, struct db *db, struct err *e)
 	return 0;
 }
 
+/* Whether a transaction has left a journal, which is applied by a claim. */
+static bool
+interrupted(const struct graft *g)
+{
+	struct persist pd;
+	struct err ignored;
+	struct stat st;
+	bool is = persist_find(&pd, g->dir, &ignored) == 0 &&
+	    persist_beside(&pd, "-journal", &st) && st.st_size > 0;
+
+	persist_close(&pd);
+	return is;
+}
+
 /* The target was there: as it is now, which counts for nothing more than a plan
  * until it is claimed. */
 static int
 plan_target(struct graft *g, struct err *e)
 {
+	const struct persist_options po = { .tmpdir = g->o->tmpdir,
+	    .wait_ms = g->o->wait_ms };
 	struct persist pd;
 	int r;
 
-	if (open_target(g, &pd, g->o->dry_run, e) < 0)
+	if (!g->o->dry_run && interrupted(g))
+		return 0;
+	if ((g->o->dry_run ? claim_read : persist_open)(&pd, g->dir, &po,
+	    e) < 0)
 		return -1;
 	r = catalog_load(&g->to, &pd, e);
 	if (r == 0)

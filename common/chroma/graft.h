@@ -61,7 +61,8 @@ struct graft {
 	bool *has_index;		/* owned; as of[] */
 };
 
-/* Look at the target, read the stream to its end, check it, and plan.  o must
+/* Look at the target, read the stream to its end, check it, and plan; where a
+ * killed transaction has left its journal, graft_commit() does that.  o must
  * outlive *g.  0, or -1 with *e set: STATUS_USAGE (a name that is taken or
  * missing), STATUS_DATA (the snapshot; or it is newer than the target),
  * STATUS_BUSY, STATUS_SYSTEM.  graft_end() in either case. */

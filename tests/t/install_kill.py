@@ -10,7 +10,6 @@ Whatever happened, SQLite opens what is there, and it is what was there before, 
 new index is in place and nothing else is different. The next install makes it right and leaves
 nothing behind, but perhaps the old index, whole, or its directory, empty.
 """
-import hashlib
 import os
 import re
 import shutil
@@ -18,44 +17,15 @@ import subprocess
 import sys
 
 from install import FILES, everything, folded, index, same_vector, segment, stream, tables
+from killing import LONG, Killed, below, copy, on_tmpfs, open_with_sqlite, run, tree
 
-CALLS = ("write", "pwrite64", "writev", "pwritev", "fsync", "fdatasync", "sync_file_range",
-         "msync", "ftruncate", "fallocate", "rename", "renameat", "renameat2", "link", "linkat",
-         "unlink", "unlinkat", "fchmod", "fchown", "fsetxattr", "fremovexattr", "copy_file_range",
-         "mkdir", "mkdirat", "flock")
-LONG = bool(os.environ.get("TEST_LONG"))
 MARK = "chromautils.unfinished"
 
 
-def copy(a, b):
-    shutil.rmtree(b, ignore_errors=True)
-    subprocess.run(["cp", "-a", a, b], check=True)
-
-
-def run(command, **more):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=120, **more)
-
-
-def tree(path):
-    """{name: hash}; directories, too."""
-    got = {}
-    for d, ds, fs in os.walk(path):
-        for n in ds:
-            got[os.path.relpath(os.path.join(d, n), path)] = None
-        for n in fs:
-            with open(os.path.join(d, n), "rb") as f:
-                got[os.path.relpath(os.path.join(d, n), path)] = hashlib.sha256(f.read()).digest()
-    return got
-
-
-def below(files, name):
-    return {k[len(name) + 1:]: v for k, v in files.items() if k.startswith(name + "/")}
-
-
-class Trial:
+class Trial(Killed):
     def __init__(self, how, base, collection, *options):
         self.how, self.base, self.id, self.options = how, base, collection, options
+        self.label = " ".join(options)
         self.old, self.files = segment(base, collection), tree(base)
         self.said = [r for r in stream("chroma-info", "-q", "--jsonl", base)
                      if r.get("id") == collection][0]
@@ -81,40 +51,17 @@ class Trial:
         return ["chroma-hnswbuild", "-q", "--threads=1", "--install=" + db, "-c", self.id,
                 *(options or self.options), name]
 
-    def bad(self, what, done=None):
-        print("%s, %s, %s" % (self.how, " ".join(self.options), what))
-        if done is not None:
-            print("status %d: %s%s" % (done.returncode, done.stdout.decode(), done.stderr.decode()))
-        sys.exit(1)
-
-    def command(self, *strace):
-        # (with --seccomp-bpf, which is faster, strace 6.1 injects no signals)
-        fast = [] if self.how == "kill" else ["--seccomp-bpf"]
-        return ["strace", "-f", *fast, "-o", "trace", *strace, *self.install("d", "stream")]
+    def argv(self):
+        return self.install("d", "stream")
 
     def begin(self):
-        copy(self.base, "d")
+        super().begin()
         shutil.rmtree("kept", ignore_errors=True)
-
-    def counts(self):
-        """How often each call is made."""
-        self.begin()
-        done = run(self.command("-e", "trace=" + ",".join("?" + c for c in CALLS)))
-        if done.returncode:
-            self.bad("under strace", done)
-        n = {}
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            for line in f:
-                m = re.match(r"\d+ +(\w+)\(", line)
-                if m:
-                    n[m[1]] = n.get(m[1], 0) + 1
-        return n
 
     def judge(self, what, done=None):
         """Look at d. Returns what it is."""
         copy("d", "look")   # SQLite may repair what it opens
-        subprocess.run(["sqlite3", "look/chroma.sqlite3", "SELECT count(*) FROM segments"],
-                       check=True, stdout=subprocess.DEVNULL)
+        open_with_sqlite("look")
         now, new = tree("look"), segment("look", self.id)
         # the indexes of others are never touched, whatever happens
         ours = (self.old, new, "chroma.sqlite3")
@@ -157,8 +104,7 @@ class Trial:
     def finish(self, what):
         """What was interrupted can be taken up again."""
         self.judge(what + ", then")
-        subprocess.run(["sqlite3", "d/chroma.sqlite3", "SELECT count(*) FROM segments"],
-                       check=True, stdout=subprocess.DEVNULL)
+        open_with_sqlite("d")
         self.make_stream("d", "again")
         was = segment("d", self.id)
         done = run(self.install("d", "again", "--no-backup"))
@@ -179,16 +125,7 @@ class Trial:
             self.bad("%s: after the next install: other vectors" % what, done)
         tables(self.base, "d", self.old, new, self.newest)
 
-    def one(self, call, n):
-        self.begin()
-        what = "%s %d" % (call, n)
-        inject = "signal=KILL" if self.how == "kill" else "error=EIO"
-        done = run(self.command("-e", "trace=" + call,
-                                "-e", "inject=%s:%s:when=%d" % (call, inject, n)))
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            hit = ("killed by SIGKILL" if self.how == "kill" else "(INJECTED)") in f.read()
-        if not hit:
-            self.bad("%s: was not met" % what, done)
+    def judged(self, what, call, done):
         state = self.judge(what, done)
         self.seen[state] += 1
         if self.how == "fail":
@@ -212,14 +149,9 @@ class Trial:
             self.bad("%s: left behind: %s" % (what, self.left()), done)
 
     def calls(self):
-        for call, count in sorted(self.counts().items()):
-            chosen = set(range(1, count + 1))
-            if not LONG and count > 4:
-                chosen = {1, 2, count - 1, count} | {3 * 2**k for k in range(12)} & chosen
-            for n in sorted(chosen):
-                self.one(call, n)
+        super().calls()
         print("# %s, %s: %d times the old index, %d times the new one" % (
-            self.how, " ".join(self.options), self.seen["before"], self.seen["after"]))
+            self.how, self.label, self.seen["before"], self.seen["after"]))
         if not self.seen["before"] or not self.seen["after"]:
             self.bad("that is not all")
 
@@ -227,16 +159,10 @@ class Trial:
         """d on a tmpfs that has room for this many pages more."""
         used = sum(-(-os.path.getsize(os.path.join(self.base, n)) // 4096)
                    for n, h in self.files.items() if h)
-        os.makedirs("mnt", exist_ok=True)
-        home = os.getcwd()
         statuses = []
         for more in range(0, 45, 1 if LONG else 3):
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % (4 * (used + more)),
-                            "tmpfs", "mnt"], check=True)
-            copy(self.base, "mnt/d")
-            done = run(self.install("mnt/d", "stream"))
-            copy("mnt/d", "d")
-            subprocess.run(["umount", "mnt"], check=True, cwd=home)
+            done = on_tmpfs(self.base, "%dk" % (4 * (used + more)),
+                            self.install("mnt/d", "stream"))
             what = "room for %d pages" % more
             state = self.judge(what, done)
             self.ended(what, state, done, True)
@@ -246,7 +172,7 @@ class Trial:
                 self.bad("%s: no word of it" % what, done)
             statuses.append(done.returncode)
             self.finish(what)
-        print("# full, %s: %s" % (" ".join(self.options), " ".join(map(str, statuses))))
+        print("# full, %s: %s" % (self.label, " ".join(map(str, statuses))))
         if statuses[-1] != 0 or statuses[0] != 4:
             self.bad("the sizes are not well chosen")
 

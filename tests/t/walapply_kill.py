@@ -9,13 +9,10 @@ Two collections of DIR have pending rows. Whatever happened, none, one or both o
 each as a whole; then another run does the rest and leaves no file of ours behind.
 """
 import os
-import re
-import subprocess
+import sqlite3
 import sys
 
-from walprune_kill import CALLS, LONG, copy, names, run
-
-import sqlite3
+from killing import LONG, Killed, copy, names, on_tmpfs, run
 
 
 def content(db):
@@ -35,7 +32,7 @@ def content(db):
     return said
 
 
-class Trial:
+class Trial(Killed):
     def __init__(self, how, base):
         self.how, self.base, self.names = how, base, names(base)
         self.states = [content(base)]
@@ -47,28 +44,10 @@ class Trial:
                 self.bad("without faults", done)
         self.seen = [0, 0, 0]
 
-    def bad(self, what, done=None):
-        print("%s, %s" % (self.how, what))
-        if done is not None:
-            print("status %d: %s%s" % (done.returncode, done.stdout.decode(), done.stderr.decode()))
-        sys.exit(1)
+    def argv(self):
+        return ["chroma-walapply", "d"]
 
-    def command(self, *strace):
-        fast = [] if self.how == "kill" else ["--seccomp-bpf"]
-        return ["strace", "-f", *fast, "-o", "trace", *strace, "chroma-walapply", "d"]
-
-    def counts(self):
-        copy(self.base, "d")
-        done = run(self.command("-e", "trace=" + ",".join("?" + c for c in CALLS)))
-        if done.returncode:
-            self.bad("under strace", done)
-        n = {}
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            for m in filter(None, (re.match(r"\d+ +(\w+)\(", line) for line in f)):
-                n[m[1]] = n.get(m[1], 0) + 1
-        return n
-
-    def judge(self, what, done):
+    def judged(self, what, call, done):
         copy("d", "look")   # SQLite repairs what it opens
         now = content("look")
         if now not in self.states:
@@ -92,38 +71,16 @@ class Trial:
         if set(names("d")) - set(self.names) - {"./chroma.sqlite3-journal"}:
             self.bad("%s: left behind: %s" % (what, names("d")), done)
 
-    def one(self, call, n):
-        copy(self.base, "d")
-        inject = "signal=KILL" if self.how == "kill" else "error=EIO"
-        done = run(self.command("-e", "trace=" + call,
-                                "-e", "inject=%s:%s:when=%d" % (call, inject, n)))
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            if ("killed by SIGKILL" if self.how == "kill" else "(INJECTED)") not in f.read():
-                self.bad("%s %d: was not met" % (call, n), done)
-        self.judge("%s %d" % (call, n), done)
-
-    def calls(self):
-        for call, count in sorted(self.counts().items()):
-            chosen = set(range(1, count + 1))
-            if not LONG and count > 12:
-                chosen = set(range(1, count, count // 8)) | {2, count - 1, count}
-            for n in sorted(chosen):
-                self.one(call, n)
+    def some(self, count):
+        return set(range(1, count, count // 8)) | {2, count - 1, count} if count > 12 else \
+            set(range(1, count + 1))
 
     def full(self):
-        os.makedirs("mnt", exist_ok=True)
-        home = os.getcwd()
         for more in range(0, 120, 1 if LONG else 4):
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", "mnt"], check=True)
-            copy(self.base, "mnt/d")
-            with open("mnt/fill", "wb") as f:
-                f.write(bytes(4096 * (os.statvfs("mnt").f_bavail - more)))
-            done = run(["chroma-walapply", "mnt/d"])
-            copy("mnt/d", "d")
-            subprocess.run(["umount", "mnt"], check=True, cwd=home)
+            done = on_tmpfs(self.base, "16m", ["chroma-walapply", "mnt/d"], more)
             if done.returncode not in (0, 4):
                 self.bad("room for %d pages" % more, done)
-            self.judge("room for %d pages" % more, done)
+            self.judged("room for %d pages" % more, None, done)
 
 
 def main():

@@ -11,79 +11,35 @@ of ours behind.
 """
 import os
 import re
-import shutil
 import subprocess
 import sys
 
+from killing import LONG, Killed, copy, names, on_tmpfs, open_with_sqlite, run
 from walprune import content, log
 
-CALLS = ("write", "pwrite64", "writev", "pwritev", "fsync", "fdatasync", "sync_file_range",
-         "msync", "ftruncate", "fallocate", "rename", "renameat", "renameat2", "link", "linkat",
-         "unlink", "unlinkat", "fchmod", "fchown", "fsetxattr", "fremovexattr", "copy_file_range",
-         "mkdir", "flock")
-LONG = bool(os.environ.get("TEST_LONG"))
 
-
-def names(db):
-    return sorted(os.path.join(os.path.relpath(d, db), n)
-                  for d, ds, fs in os.walk(db) for n in ds + fs)
-
-
-def copy(a, b):
-    shutil.rmtree(b, ignore_errors=True)
-    subprocess.run(["cp", "-a", a, b], check=True)
-
-
-def run(command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=120)
-
-
-class Trial:
+class Trial(Killed):
     def __init__(self, how, reclaim, base):
         self.how, self.reclaim, self.base = how, reclaim, base
+        self.label = reclaim
         self.before, self.rest, self.names = log(base), content(base, False), names(base)
         with open("stream", "wb") as f:
             f.write(subprocess.run(["chroma-walexport", "-q", "--prunable", base],
                                    stdout=subprocess.PIPE, check=True).stdout)
         copy(base, "d")
-        done = run(["chroma-walprune", "--reclaim=" + reclaim, "d", "stream"])
+        done = run(self.argv())
         self.after = log("d")
         if done.returncode or len(self.after) >= len(self.before):
             self.bad("a prune without faults", done)
         self.seen = {"before": 0, "after": 0}
 
-    def bad(self, what, done=None):
-        print("%s, %s, %s" % (self.how, self.reclaim, what))
-        if done is not None:
-            print("status %d: %s%s" % (done.returncode, done.stdout.decode(), done.stderr.decode()))
-        sys.exit(1)
-
-    def command(self, *strace):
-        # (with --seccomp-bpf, which is faster, strace 6.1 injects no signals)
-        fast = [] if self.how == "kill" else ["--seccomp-bpf"]
-        return ["strace", "-f", *fast, "-o", "trace", *strace,
-                "chroma-walprune", "--reclaim=" + self.reclaim, "d", "stream"]
-
-    def counts(self):
-        """How often each call is made."""
-        copy(self.base, "d")
-        done = run(self.command("-e", "trace=" + ",".join("?" + c for c in CALLS)))
-        if done.returncode:
-            self.bad("under strace", done)
-        n = {}
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            for line in f:
-                m = re.match(r"\d+ +(\w+)\(", line)
-                if m:
-                    n[m[1]] = n.get(m[1], 0) + 1
-        return n
+    def argv(self, db="d"):
+        return ["chroma-walprune", "--reclaim=" + self.reclaim, db, "stream"]
 
     def judge(self, what, done=None):
         """Look at d. Returns what its log is."""
         copy("d", "look")   # SQLite may repair what it opens
-        subprocess.run(["sqlite3", "look/chroma.sqlite3", "SELECT count(*) FROM embeddings_queue"],
-                       check=True, stdout=subprocess.DEVNULL)
+        open_with_sqlite("look")
         now = log("look")
         state = "before" if now == self.before else "after" if now == self.after else None
         if state is None:
@@ -117,16 +73,7 @@ class Trial:
         if left:
             self.bad("%s: left behind: %s" % (what, sorted(left)), done)
 
-    def one(self, call, n):
-        copy(self.base, "d")
-        what = "%s %d" % (call, n)
-        inject = "signal=KILL" if self.how == "kill" else "error=EIO"
-        done = run(self.command("-e", "trace=" + call,
-                                "-e", "inject=%s:%s:when=%d" % (call, inject, n)))
-        with open("trace", encoding="utf-8", errors="replace") as f:
-            hit = ("killed by SIGKILL" if self.how == "kill" else "(INJECTED)") in f.read()
-        if not hit:
-            self.bad("%s: was not met" % what, done)
+    def judged(self, what, call, done):
         state = self.judge(what, done)
         if self.how == "fail":
             if done.returncode not in (0, 3, 4, 5):
@@ -142,12 +89,7 @@ class Trial:
         self.finish(what)
 
     def calls(self):
-        for call, count in sorted(self.counts().items()):
-            chosen = set(range(1, count + 1))
-            if not LONG and count > 4:
-                chosen = {1, 2, count - 1, count} | {3 * 2**k for k in range(12)} & chosen
-            for n in sorted(chosen):
-                self.one(call, n)
+        super().calls()
         print("# %s, %s: %d times the old log, %d times the new one" % (
             self.how, self.reclaim, self.seen["before"], self.seen["after"]))
 
@@ -155,16 +97,9 @@ class Trial:
         """d on a tmpfs that has room for this many pages more."""
         base = names(self.base)
         used = sum(-(-os.path.getsize(os.path.join(self.base, n)) // 4096) for n in base) + len(base)
-        os.makedirs("mnt", exist_ok=True)
-        home = os.getcwd()
         statuses = []
         for more in range(0, 420, 1 if LONG else 30):
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % (4 * (used + more)),
-                            "tmpfs", "mnt"], check=True)
-            copy(self.base, "mnt/d")
-            done = run(["chroma-walprune", "--reclaim=" + self.reclaim, "mnt/d", "stream"])
-            copy("mnt/d", "d")
-            subprocess.run(["umount", "mnt"], check=True, cwd=home)
+            done = on_tmpfs(self.base, "%dk" % (4 * (used + more)), self.argv("mnt/d"))
             what = "room for %d pages" % more
             state = self.judge(what, done)
             if done.returncode not in (0, 4) or (done.returncode == 0) != (state == "after"):

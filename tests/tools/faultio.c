@@ -2,9 +2,15 @@
 /* faultio - LD_PRELOAD that lets system calls and allocations fail.
  *
  * FAULTIO_OP=read|write|open|stat|alloc|sync|name|dir   which calls
+ * FAULTIO_OP=change    whatever changes a file or a name, or may (open with
+ *                      O_CREAT), or brings it to the disk
  * FAULTIO_N=N          the N-th of them fails, with
  * FAULTIO_ERRNO=E      this errno (default EIO; ENOMEM for alloc)
  * FAULTIO_LOG=FILE     created when that happens
+ * FAULTIO_END=kill     it is not made, and SIGKILL ends the process; of bytes
+ *                      that were to be written half are
+ * FAULTIO_END=lasting  so do all of them from then on
+ * FAULTIO_LIST=FILE    each call of FAULTIO_OP=change is a line of FILE
  * FAULTIO_OP=short     read and write move 7 bytes at most
  * FAULTIO_OP=eintr     every other read and write fails with EINTR
  *
@@ -16,13 +22,17 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define SHORT 7
@@ -30,6 +40,8 @@
 static const char *op, *logname;
 static long at, calls, every;
 static int code = EIO;
+static long list = -1;
+static bool kills, lasting;
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
@@ -47,6 +59,13 @@ start(void)
 	logname = getenv("FAULTIO_LOG");
 	if ((s = getenv("FAULTIO_ERRNO")))
 		code = atoi(s);
+	if ((s = getenv("FAULTIO_END"))) {
+		kills = strcmp(s, "kill") == 0;
+		lasting = strcmp(s, "lasting") == 0;
+	}
+	if ((s = getenv("FAULTIO_LIST")))
+		list = syscall(SYS_openat, AT_FDCWD, s, O_WRONLY | O_CREAT |
+		    O_APPEND | O_CLOEXEC, 0600);
 	op = getenv("FAULTIO_OP");
 	if (op && strcmp(op, "alloc") == 0)
 		code = ENOMEM;
@@ -56,9 +75,10 @@ start(void)
 static bool
 fails(const char *kind)
 {
-	if (!op || strcmp(op, kind) != 0 || ++calls != at)
+	if (!op || strcmp(op, kind) != 0 || ++calls < at || at == 0 ||
+	    (calls > at && !lasting))
 		return false;
-	if (logname) {
+	if (logname && calls == at) {
 		long fd = syscall(SYS_openat, AT_FDCWD, logname,
 		    O_WRONLY | O_CREAT, 0600);
 
@@ -67,6 +87,38 @@ fails(const char *kind)
 	}
 	errno = code;
 	return true;
+}
+
+/* The same of a call that changes something; kept: the bytes that are written
+ * all the same. */
+static bool
+changes_to(const char *name, int fd, const struct iovec *kept, off_t at_offset)
+{
+	if (!op || strcmp(op, "change") != 0)
+		return false;
+	if (list >= 0) {
+		struct iovec line[] = { { (void *)(uintptr_t)name,
+		    strlen(name) }, { (void *)(uintptr_t)"\n", 1 } };
+
+		syscall(SYS_writev, list, line, 2);
+	}
+	if (!fails("change"))
+		return false;
+	if (!kills)
+		return true;
+	if (kept && at_offset < 0)
+		syscall(SYS_write, fd, kept->iov_base, kept->iov_len);
+	else if (kept)
+		syscall(SYS_pwrite64, fd, kept->iov_base, kept->iov_len,
+		    at_offset);
+	kill(getpid(), SIGKILL);
+	return true;
+}
+
+static bool
+changes(const char *name)
+{
+	return changes_to(name, -1, NULL, -1);
 }
 
 static bool
@@ -109,7 +161,10 @@ pread(int fd, void *p, size_t n, off_t offset)
 ssize_t
 write(int fd, const void *p, size_t n)
 {
-	if (fails("write") || interrupted())
+	const struct iovec half = { (void *)(uintptr_t)p, n / 2 };
+
+	if (fails("write") || changes_to("write", fd, &half, -1) ||
+	    interrupted())
 		return -1;
 	return syscall(SYS_write, fd, p, cut(n));
 }
@@ -117,7 +172,10 @@ write(int fd, const void *p, size_t n)
 ssize_t
 pwrite64(int fd, const void *p, size_t n, off64_t offset)
 {
-	if (fails("write") || interrupted())
+	const struct iovec half = { (void *)(uintptr_t)p, n / 2 };
+
+	if (fails("write") || changes_to("pwrite64", fd, &half, offset) ||
+	    interrupted())
 		return -1;
 	return syscall(SYS_pwrite64, fd, p, cut(n), offset);
 }
@@ -131,7 +189,7 @@ pwrite(int fd, const void *p, size_t n, off_t offset)
 static int
 do_open(int fd, const char *path, int flags, mode_t mode)
 {
-	return fails("open") ? -1 :
+	return fails("open") || (flags & O_CREAT && changes("openat")) ? -1 :
 	    (int)syscall(SYS_openat, fd, path, flags, mode);
 }
 
@@ -219,40 +277,112 @@ fstatat64(int fd, const char *path, struct stat64 *st, int flags)
 int
 fsync(int fd)
 {
-	return fails("sync") ? -1 : (int)syscall(SYS_fsync, fd);
+	return fails("sync") || changes("fsync") ? -1 :
+	    (int)syscall(SYS_fsync, fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return changes("fdatasync") ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+ftruncate64(int fd, off64_t size)
+{
+	return changes("ftruncate") ? -1 :
+	    (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+	return changes("fchmod") ? -1 : (int)syscall(SYS_fchmod, fd, mode);
+}
+
+int
+fchown(int fd, uid_t uid, gid_t gid)
+{
+	return changes("fchown") ? -1 : (int)syscall(SYS_fchown, fd, uid, gid);
+}
+
+int
+futimens(int fd, const struct timespec t[2])
+{
+	return changes("utimensat") ? -1 :
+	    (int)syscall(SYS_utimensat, fd, NULL, t, 0);
+}
+
+int
+fsetxattr(int fd, const char *name, const void *p, size_t n, int flags)
+{
+	return changes("fsetxattr") ? -1 :
+	    (int)syscall(SYS_fsetxattr, fd, name, p, n, flags);
+}
+
+/* unlink() and unlinkat() of old are both this; where a file or directory is not
+ * there, nothing changes. */
+static int
+do_unlink(int fd, const char *path, int flags)
+{
+	struct stat st;
+
+	if (syscall(SYS_newfstatat, fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    changes(flags ? "rmdir" : "unlink"))
+		return -1;
+	return (int)syscall(SYS_unlinkat, fd, path, flags);
+}
+
+int
+unlinkat(int fd, const char *path, int flags)
+{
+	return do_unlink(fd, path, flags);
+}
+
+int
+unlink(const char *path)
+{
+	return do_unlink(AT_FDCWD, path, 0);
+}
+
+int
+rmdir(const char *path)
+{
+	return do_unlink(AT_FDCWD, path, AT_REMOVEDIR);
 }
 
 int
 linkat(int from, const char *a, int to, const char *b, int flags)
 {
-	return fails("name") ? -1 :
+	return fails("name") || changes("link") ? -1 :
 	    (int)syscall(SYS_linkat, from, a, to, b, flags);
 }
 
 int
 renameat(int from, const char *a, int to, const char *b)
 {
-	return fails("name") ? -1 :
+	return fails("name") || changes("rename") ? -1 :
 	    (int)syscall(SYS_renameat2, from, a, to, b, 0);
 }
 
 int
 renameat2(int from, const char *a, int to, const char *b, unsigned flags)
 {
-	return fails("name") ? -1 :
+	return fails("name") || changes("rename") ? -1 :
 	    (int)syscall(SYS_renameat2, from, a, to, b, flags);
 }
 
 int
 mkdirat(int fd, const char *path, mode_t mode)
 {
-	return fails("name") ? -1 : (int)syscall(SYS_mkdirat, fd, path, mode);
+	return fails("name") || changes("mkdir") ? -1 :
+	    (int)syscall(SYS_mkdirat, fd, path, mode);
 }
 
 int
 mkdir(const char *path, mode_t mode)
 {
-	return fails("name") ? -1 :
+	return fails("name") || changes("mkdir") ? -1 :
 	    (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
