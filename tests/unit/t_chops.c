@@ -102,7 +102,7 @@ unpack(void)
 	if (mkdir(dir, 0777) < 0)
 		scratch_die("mkdir");
 	e = (struct err){ 0 };
-	if (chops_unpack(file, dir, &m, &e) == 0)
+	if (chops_unpack(file, dir, NULL, &m, &e) == 0)
 		return e.status ? "an error, and no error" : "";
 	if (m.collections || m.members)
 		return "a manifest, and an error";
@@ -440,7 +440,7 @@ test_full(void)
 	small = old;
 	small.rlim_cur = 160000;
 	setrlimit(RLIMIT_FSIZE, &small);
-	r = chops_unpack(file, dir, &m, &e);
+	r = chops_unpack(file, dir, NULL, &m, &e);
 	setrlimit(RLIMIT_FSIZE, &old);
 	ok(r < 0 && e.status == STATUS_SYSTEM && strstr(e.msg,
 	    "data_level0.bin: write: File too large"), "a write fails: %s",
