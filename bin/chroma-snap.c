@@ -33,7 +33,8 @@ enum { CARVE = 1, GRAFT = 2, VERIFY = 4, LIST = 8 };
 struct config {
 	unsigned command;
 	struct opt_list only, skip;
-	const char *as, *tenant, *database, *backup, *file, *output, *tmpdir;
+	const char *as, *tenant, *database, *space, *backup, *file, *output,
+	    *tmpdir;
 	bool assume_stopped, create, dry_run, force, jsonl, no_backup, quick,
 	    quiet, replace, text, wait_set, whole_log;
 	uint64_t wait_s;
@@ -75,6 +76,8 @@ static const char usage_text[] =
 "  -q, --quiet            no warnings, no progress, no receipt\n"
 "      --replace          graft: replace collections of the same name\n"
 "      --skip=NAME        carve, graft: all but this collection (repeatable)\n"
+"      --space=SPACE      graft: l2, ip or cosine, which a snapshot of chops may\n"
+"                         not say\n"
 "      --tenant=NAME      graft: into this tenant\n"
 "      --text             write text for people\n"
 "      --threads=N        carve: threads that compress\n"
@@ -131,6 +134,8 @@ static const char graft_text[] =
 "  -q, --quiet            no warnings, no progress, no receipt\n"
 "      --replace          replace collections of the same name\n"
 "      --skip=NAME        all but this collection (repeatable)\n"
+"      --space=SPACE      l2, ip or cosine, for a snapshot of chops that does not\n"
+"                         say it\n"
 "      --tenant=NAME      into this tenant\n"
 "      --text             the receipt as text for people\n"
 "      --tmpdir=DIR       where temporary files go\n"
@@ -190,6 +195,7 @@ static const struct option longopts[] = {
 	{ "quiet",	 no_argument,		NULL, 'q' },
 	{ "replace",	 no_argument,		NULL, OPT_REPLACE },
 	{ "skip",	 required_argument,	NULL, OPT_SKIP },
+	{ "space",	 required_argument,	NULL, OPT_SPACE },
 	{ "tenant",	 required_argument,	NULL, OPT_TENANT },
 	{ "text",	 no_argument,		NULL, OPT_TEXT },
 	{ "threads",	 required_argument,	NULL, OPT_THREADS },
@@ -211,8 +217,8 @@ static const struct {
 	{ 'j', LIST }, { OPT_LOG, CARVE }, { OPT_NO_BACKUP, GRAFT },
 	{ 'o', CARVE }, { OPT_PROGRESS, CARVE | GRAFT | VERIFY },
 	{ OPT_QUICK, VERIFY }, { OPT_REPLACE, GRAFT },
-	{ OPT_SKIP, CARVE | GRAFT }, { OPT_TENANT, GRAFT },
-	{ OPT_THREADS, CARVE }, { OPT_WAIT, CARVE | GRAFT }, { 'z', CARVE },
+	{ OPT_SKIP, CARVE | GRAFT }, { OPT_SPACE, GRAFT },
+	{ OPT_TENANT, GRAFT }, { OPT_THREADS, CARVE }, { OPT_WAIT, CARVE | GRAFT }, { 'z', CARVE },
 };
 
 /* ---- carve ---- */
@@ -421,7 +427,7 @@ run_graft(const struct config *cf, struct err *e)
 	const struct graft_options o = {
 	    .select = opt_select(&cf->only, &cf->skip), .as = cf->as,
 	    .tenant = cf->tenant, .database = cf->database,
-	    .create = cf->create, .replace = cf->replace,
+	    .space = cf->space, .create = cf->create, .replace = cf->replace,
 	    .backup = cf->backup, .dry_run = cf->dry_run,
 	    .wait_ms = (int)cf->wait_s * 1000,
 	    .assume_stopped = cf->assume_stopped, .tmpdir = cf->tmpdir };
@@ -432,6 +438,10 @@ run_graft(const struct config *cf, struct err *e)
 
 	receipt_start(&receipt);
 	r = graft_all(cf, &g, &o, e);
+	if (r == 0 && g.doubtful)
+		prog_warn("--space=%s: but the vectors of its index are of "
+		    "norm 1 with a length beside each, as those of cosine",
+		    o.space);
 	if (r == 0 && cf->text)
 		snapreport_graft_text(&g, &text);
 	else if (r == 0)
@@ -688,6 +698,12 @@ take_graft_option(struct config *cf, int ch, const char *arg)
 	case OPT_DATABASE: cf->database = arg; break;
 	case OPT_NO_BACKUP: cf->no_backup = true; break;
 	case OPT_REPLACE: cf->replace = true; break;
+	case OPT_SPACE:
+		if (params_space(slice_str(arg)) == SPACE_UNKNOWN)
+			prog_usage("--space: '%s' is none of l2, ip, cosine",
+			    arg);
+		cf->space = arg;
+		break;
 	case OPT_TENANT: cf->tenant = arg; break;
 	default: break;
 	}

@@ -18,6 +18,7 @@
 #include "base/uuid.h"
 #include "chroma/catalog.h"
 #include "chroma/db.h"
+#include "chroma/elements.h"
 #include "chroma/index.h"
 #include "chroma/persist.h"
 #include "chroma/safeschema.h"
@@ -36,6 +37,7 @@ chops_is(const void *p, size_t n)
 struct chops {
 	struct db from, to;
 	int dirfd;
+	const char *space;	/* for one that does not say its own, or NULL */
 	struct manifest *m;
 	bool integers;		/* watermarks are INTEGERs: Chroma >= 1.0 */
 	char *id, *vector, *metadata;	/* of the collection, its segments */
@@ -747,7 +749,7 @@ put_config(struct chops *c, const struct params *p, struct err *e)
 	return r;
 }
 
-/* *known: whether its distance function is. */
+/* *known: whether its distance function is; also because it was given. */
 static int
 mend_config(struct chops *c, bool *known, struct err *e)
 {
@@ -764,6 +766,11 @@ mend_config(struct chops *c, bool *known, struct err *e)
 		return 0;
 	if (read_params(c, &p, known, e) < 0)
 		return -1;
+	if (!*known && c->space) {
+		p.space = params_space(slice_str(c->space));
+		c->space = NULL;	/* it was of use */
+		*known = true;
+	}
 	return *known ? put_config(c, &p, e) : 0;
 }
 
@@ -847,6 +854,11 @@ fill_manifest(struct chops *c, bool known, struct err *e)
 	if (!c->m->created_at || catalog_load_tables(&cat, &c->to, e) < 0)
 		return -1;
 	r = describe(c, &cat.collection[0], known, e);
+	if (r == 0 && c->space)
+		r = err_usage(e, "--space: only for a snapshot of chops that "
+		    "does not say its own; that of collection %s is %s: "
+		    "chroma-rebuild changes it", cat.collection[0].name,
+		    space_name(cat.collection[0].params.space));
 	catalog_release(&cat);
 	return r;
 }
@@ -923,10 +935,10 @@ begin(struct chops *c, const char *dir, const char *to, struct err *e)
 }
 
 int
-chops_unpack(const char *path, const char *dir, struct manifest *m,
-    struct err *e)
+chops_unpack(const char *path, const char *dir, const char *space,
+    struct manifest *m, struct err *e)
 {
-	struct chops c = { .dirfd = -1, .m = m };
+	struct chops c = { .dirfd = -1, .space = space, .m = m };
 	struct buf to = { 0 };
 	int r = -1;
 
@@ -951,4 +963,29 @@ chops_unpack(const char *path, const char *dir, struct manifest *m,
 	if (r < 0)
 		manifest_release(m);
 	return r;
+}
+
+int
+chops_cosine(int dirfd, const struct manifest_collection *c,
+    enum chops_cosine *what, struct err *e)
+{
+	const struct elements_findings *f;
+	struct elements el;
+	uint64_t live;
+
+	*what = CHOPS_UNKNOWN;
+	if (elements_open(&el, dirfd, c->vector_segment, c->dimension,
+	    SPACE_COSINE, true, e) < 0)
+		return -1;
+	f = &el.found;
+	live = f->elements - f->deleted;
+	if (!f->fault.status && live > f->not_finite) {
+		/* (a few are damage, or out of the range of float32) */
+		if (f->not_unit > live / 2)
+			*what = CHOPS_NOT_COSINE;
+		else if (!f->not_unit && el.lengths >= f->elements)
+			*what = CHOPS_LIKELY_COSINE;
+	}
+	elements_close(&el);
+	return 0;
 }

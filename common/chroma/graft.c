@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "chroma/carve.h"
+#include "chroma/chops.h"
 #include "chroma/claim.h"
 #include "chroma/repickle.h"
 #include "chroma/snapwrite.h"
@@ -168,17 +169,54 @@ open_snapshot(struct graft *g, struct err *e)
 	return g->made ? check_text(g, e) : check_log(g, e);
 }
 
+/* What chops made: its distance function is known, and is not what its index
+ * cannot be. */
+static int
+check_space(struct graft *g, struct err *e)
+{
+	static const char *const hint[] = {
+		[CHOPS_UNKNOWN] = "",
+		[CHOPS_NOT_COSINE] = " (not cosine: the vectors of its index "
+		    "are not of norm 1 with a length beside each)",
+		[CHOPS_LIKELY_COSINE] = " (most likely cosine: the vectors of "
+		    "its index are of norm 1 with a length beside each)",
+	};
+	const struct manifest_collection *c = &g->unpack.manifest.collection[0];
+	const char *space = g->o->space;
+	enum chops_cosine what;
+
+	if (c->space && !space)
+		return 0;
+	if (chops_cosine(g->unpack.fd, c, &what, e) < 0)
+		return -1;
+	if (!space)
+		return err_usage(e, "chops did not save the distance function "
+		    "of collection %s: give --space=l2, ip or cosine%s",
+		    c->name, hint[what]);
+	if (strcmp(space, "cosine") != 0)
+		g->doubtful = what == CHOPS_LIKELY_COSINE;
+	else if (what == CHOPS_NOT_COSINE)
+		return err_usage(e, "--space=cosine: the vectors in the index "
+		    "of collection %s are not of norm 1 with a length beside "
+		    "each: it is of l2 or ip", c->name);
+	return 0;
+}
+
 static int
 read_snapshot(struct graft *g, struct in *in, struct err *e)
 {
 	char *at = dirnew_path(&g->scratch);
-	int r = at ? unpack_read(&g->unpack, in, at, e) : err_nomem(e);
+	int r;
 
+	g->unpack.space = g->o->space;
+	r = at ? unpack_read(&g->unpack, in, at, e) : err_nomem(e);
 	free(at);
 	if (r == 0 && g->made && g->unpack.chops)
 		r = err_usage(e, "what chops made has no migrations, so no "
 		    "directory can be made of it alone; open %s with Chroma "
 		    "once, then again", err_tail(g->dir));
+	if (r == 0 && g->unpack.chops)
+		r = check_space(g, e);
 	return r < 0 ? -1 : open_snapshot(g, e);
 }
 

@@ -32,6 +32,7 @@ struct graft_options {
 	struct select select;		/* of the snapshot's collections */
 	const char *as;			/* the name of the one collection */
 	const char *tenant, *database;	/* to go to; NULL: as they were */
+	const char *space;		/* see unpack.h */
 	bool create;			/* these, where they are missing */
 	bool replace;			/* collections of the same name ... */
 	const char *backup;		/* ... carved into this file first; NULL:
@@ -52,6 +53,8 @@ struct graft {
 	struct catalog from;		/* of it */
 	struct graft_of *of;		/* the plan; owned */
 	size_t n, replaced;
+	bool doubtful;			/* o->space is not cosine, but the index
+					 * is as that of cosine */
 	bool backed_up;			/* the backup is there */
 	bool committed;			/* it is through, or may be */
 	/* private */

@@ -566,7 +566,7 @@ read_chops(struct job *j, uint64_t want, struct err *e)
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = err_system(e, "%s", err_tail(path));
 	if (r == 0)
-		r = chops_unpack(path, u->dir, &u->manifest, e);
+		r = chops_unpack(path, u->dir, u->space, &u->manifest, e);
 	if (fd >= 0)
 		unlinkat(u->fd, CHOPS_FILE, 0);
 	free(path);
@@ -590,6 +590,10 @@ read_stream(struct job *j, struct err *e)
 		return err_data(e, "%td bytes: not a snapshot", n);
 	memcpy(head, p, sizeof(head));
 	j->u->chops = chops_is(head, sizeof(head));
+	if (!j->u->chops && j->u->space)
+		return err_usage(e, "--space: only for a snapshot of chops "
+		    "that does not say its own; chroma-rebuild changes that of "
+		    "a collection");
 	if (!j->u->chops)
 		return read_tar(j, e);
 	if (j->write)

@@ -36,13 +36,17 @@ struct unpack {
 	bool chops;		/* made by chops: no migrations, no schema_str,
 				 * no full text; a part of the tables is ours */
 	uint64_t bytes;		/* of the files, apparent */
+	const char *space;	/* the caller's: the distance function of a
+				 * snapshot of chops that does not say its own
+				 * (chops.h), or NULL; for others it is refused,
+				 * STATUS_USAGE */
 	/* The caller's: called now and then with the bytes of the stream that
 	 * were read so far, not compressed; or NULL. */
 	void (*progress)(void *arg, uint64_t bytes);
 	void *arg;
 };
 
-/* *u is {0} but for progress and arg, and released in either case.
+/* *u is {0} but for what is the caller's, and released in either case.
  *
  * Read the stream to its end into the directory dir, which is there and empty;
  * whoever made it removes it, on failure, too.  0, or -1 with *e set:

@@ -102,7 +102,7 @@ unpack(void)
 	if (mkdir(dir, 0777) < 0)
 		scratch_die("mkdir");
 	e = (struct err){ 0 };
-	if (chops_unpack(file, dir, &m, &e) == 0)
+	if (chops_unpack(file, dir, NULL, &m, &e) == 0)
 		return e.status ? "an error, and no error" : "";
 	if (m.collections || m.members)
 		return "a manifest, and an error";
@@ -422,6 +422,61 @@ test_bounds(void)
 	free(zeros);
 }
 
+/* A distance function that is given: 0 or what is wrong; *space is what the
+ * manifest says then. */
+static int
+unpack_as(const char *name, const char *space, char got[16])
+{
+	struct err e = { 0 };
+	int r;
+
+	take_archive(name);
+	nftw(dir, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (mkdir(dir, 0777) < 0)
+		scratch_die("mkdir");
+	r = chops_unpack(file, dir, space, &m, &e);
+	if (r < 0 && (e.status != STATUS_USAGE || m.collections))
+		return -1;
+	snprintf(got, 16, "%s", r < 0 ? "refused" : m.collection[0].note ?
+	    "a note" : m.collection[0].space);
+	return e.status;
+}
+
+static enum chops_cosine
+index_says(void)
+{
+	enum chops_cosine what = CHOPS_UNKNOWN;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY);
+	struct err e;
+
+	if (fd < 0 || chops_cosine(fd, &m.collection[0], &what, &e) < 0)
+		scratch_die("chops_cosine");
+	close(fd);
+	return what;
+}
+
+static void
+test_space(void)
+{
+	static const char *const names[] = { "l2", "ip", "cosine" };
+	char got[16] = "";
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++) {
+		ok(unpack_as("1.5.9-configured", names[i], got) == 0 &&
+		    strcmp(got, names[i]) == 0, "given: %s", got);
+		ok(index_says() == CHOPS_LIKELY_COSINE, "its index: cosine");
+		manifest_release(&m);
+	}
+	ok(unpack_as("1.5.9-default", "ip", got) == 0 &&
+	    strcmp(got, "ip") == 0, "given, nothing in the index: %s", got);
+	ok(index_says() == CHOPS_UNKNOWN, "its index: nothing");
+	manifest_release(&m);
+	ok(unpack_as("1.5.9-docs", "cosine", got) == STATUS_USAGE &&
+	    unpack_as("0.6.3-docs", "l2", got) == STATUS_USAGE,
+	    "given for one that says its own: %s", got);
+}
+
 /* The disk is full, as far as a file of that size can show it. */
 static void
 test_full(void)
@@ -440,7 +495,7 @@ test_full(void)
 	small = old;
 	small.rlim_cur = 160000;
 	setrlimit(RLIMIT_FSIZE, &small);
-	r = chops_unpack(file, dir, &m, &e);
+	r = chops_unpack(file, dir, NULL, &m, &e);
 	setrlimit(RLIMIT_FSIZE, &old);
 	ok(r < 0 && e.status == STATUS_SYSTEM && strstr(e.msg,
 	    "data_level0.bin: write: File too large"), "a write fails: %s",
@@ -468,6 +523,7 @@ main(int argc, char **argv)
 		refused(fails[i].name, fails[i].sql, fails[i].want);
 	test_bounds();
 	test_full();
+	test_space();
 	buf_release(&original);
 	return tap_done();
 }
