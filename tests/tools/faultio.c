@@ -163,8 +163,9 @@ write(int fd, const void *p, size_t n)
 {
 	const struct iovec half = { (void *)(uintptr_t)p, n / 2 };
 
-	if (fails("write") || changes_to("write", fd, &half, -1) ||
-	    interrupted())
+	/* (what is to be said can be) */
+	if (fails("write") || (fd != STDERR_FILENO &&
+	    changes_to("write", fd, &half, -1)) || interrupted())
 		return -1;
 	return syscall(SYS_write, fd, p, cut(n));
 }
@@ -320,14 +321,15 @@ fsetxattr(int fd, const char *name, const void *p, size_t n, int flags)
 	    (int)syscall(SYS_fsetxattr, fd, name, p, n, flags);
 }
 
-/* unlink() and unlinkat() of old are both this; where a file or directory is not
- * there, nothing changes. */
+/* unlink(), rmdir() and unlinkat(); where no file, or directory, is there, nothing
+ * changes. */
 static int
 do_unlink(int fd, const char *path, int flags)
 {
 	struct stat st;
 
 	if (syscall(SYS_newfstatat, fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode) == (flags == AT_REMOVEDIR) &&
 	    changes(flags ? "rmdir" : "unlink"))
 		return -1;
 	return (int)syscall(SYS_unlinkat, fd, path, flags);
