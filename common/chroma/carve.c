@@ -167,6 +167,7 @@ prove(struct carve *cv, struct err *e)
 		if (!buf_ok(&cv->of[i].note))
 			r = err_nomem(e);
 	}
+	coverage_end(&cov);
 	return r;
 }
 
