@@ -605,6 +605,7 @@ put_listed(const char *name, const struct manifest *m, struct jsonw *w)
 		manifest_put_collection(w, &m->collection[i]);
 		json_close(w, '}');
 		buf_addc(w->b, '\n');
+		*w = (struct jsonw){ .b = w->b };	/* a line of its own */
 	}
 }
 
