@@ -64,10 +64,14 @@ find_place(struct graft *g, struct err *e)
 {
 	const char *tmp = g->o->tmpdir ? g->o->tmpdir : getenv("TMPDIR");
 	struct persist pd;
+	const char *slash = strrchr(g->dir, '/');
 	int empty = is_empty(g->dir, e);
 
 	if (empty < 0)
 		return -1;
+	if (empty && strcmp(slash ? slash + 1 : g->dir, PERSIST_FILE) == 0)
+		return err_usage(e, "%s: the name of a database; name the "
+		    "directory", err_tail(g->dir));
 	g->made = empty;
 	if (empty && !g->o->dry_run)
 		return dirnew_begin_over(&g->whole, g->dir, e) < 0 ? -1 :

@@ -128,9 +128,8 @@ mkdir up && mv "t/$first" up/x
 sql t "UPDATE segments SET id = '../up/x' WHERE id = '$first'"
 run chroma-snap carve -q -o into t
 status_is 'a segment id that leaves DIR' 0
-ok 'is not followed' sh -c \
-    'test "$(find into -mindepth 1 -type d | wc -l)" -eq \
-    $(($(find dir -mindepth 1 -type d | wc -l) - 1)) && ! test -e into/../up/x/y'
+ok 'is not followed' test "$(find into -mindepth 1 -type d | wc -l)" -eq \
+    $(($(find dir -mindepth 1 -type d | wc -l) - 1))
 rm -rf into up
 
 fresh
@@ -150,9 +149,9 @@ c.execute('SELECT 1 FROM collections').fetchall()
 subprocess.run(['chroma-snap', 'carve', '-q', '-f', 'link.tar', 't'],
                check=True)
 " 2>err
-tar tf link.tar >link
-tar tf all.tar >all
-same 'a link, in use: the same members' all link
+tar tf link.tar >names.link
+tar tf all.tar >names.all
+same 'a link, in use: the same members' names.all names.link
 rm -r elsewhere
 
 # the journal of a dead one, of which a recovered copy is read
@@ -244,6 +243,10 @@ status_is 'graft --skip' 0
 refuses 2 "t/chroma.sqlite3-wal: a name of files that belong to the database \
 and are removed without asking; choose another" \
     chroma-snap graft --replace --backup=t/chroma.sqlite3-wal t one.tar
+
+mkdir none
+refuses 2 "none/chroma.sqlite3: the name of a database; name the directory" \
+    chroma-snap graft none/chroma.sqlite3 one.tar
 
 # a damaged index beside what is asked for is no matter
 fresh
