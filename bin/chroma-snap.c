@@ -254,9 +254,6 @@ done_reading(void *arg, struct err *e)
 static int
 open_output(const struct config *cf, struct out *out, struct err *e)
 {
-	if (!cf->file && isatty(STDOUT_FILENO) && !cf->force)
-		prog_usage("a snapshot does not belong on a terminal; send it "
-		    "to a file, or use --file=FILE");
 	if ((cf->file ? out_file(out, cf->file, cf->force, cf->zstd, e) :
 	    out_stdout(out, cf->zstd, e)) < 0)
 		return -1;
@@ -299,13 +296,36 @@ carve_dir(const struct config *cf, struct carving *c, struct err *e)
 	return dirnew_commit(&to, e);
 }
 
+/* What is to be written must not be taken for a file of SQLite's, or swept. */
+static int
+check_places(const struct config *cf, const char *path, struct err *e)
+{
+	struct persist pd;
+	bool reserved;
+
+	if (!path)
+		return 0;
+	if (persist_find(&pd, cf->arg[0], e) < 0) {
+		persist_close(&pd);
+		return -1;
+	}
+	reserved = persist_reserved(&pd, path);
+	persist_close(&pd);
+	return !reserved ? 0 : err_usage(e, "%s: a name of files that belong "
+	    "to the database and are removed without asking; choose another",
+	    err_tail(path));
+}
+
 static int
 carve_all(const struct config *cf, struct carving *c, struct err *e)
 {
 	const struct select sel = opt_select(&cf->only, &cf->skip);
 	const struct persist_options po = opt_persist(cf->wait_s, cf->tmpdir);
 
-	if (still_open(&c->still, cf->arg[0], &sel, &po, e) < 0 ||
+	if (check_places(cf, cf->file, e) < 0 ||
+	    (cf->output && dirnew_check(cf->output, e) < 0) ||
+	    still_open(&c->still, cf->arg[0], &sel, &po, e) < 0 ||
+	    era_known(&c->still.catalog.era, cf->arg[0], e) < 0 ||
 	    carve_begin(&c->plan, &c->still.pd, &c->still.catalog,
 	    cf->whole_log, cf->tmpdir, e) < 0)
 		return -1;
@@ -447,14 +467,14 @@ run_graft(const struct config *cf, struct err *e)
 	else if (r == 0)
 		snapreport_graft(&g, &receipt.w);
 	graft_end(&g);
-	if (r == 0)
+	if (r == 0) {
 		r = print(cf, &receipt, &text, e);
-	else {
-		buf_release(&receipt.buf);
-		buf_release(&text);
+		return r < 0 && g.committed ?
+		    err_in(e, "the collections are in place") : r;
 	}
-	return r < 0 && e->status == STATUS_SYSTEM && g.committed ?
-	    err_in(e, "the collections are in place") : r;
+	buf_release(&receipt.buf);
+	buf_release(&text);
+	return r;
 }
 
 /* ---- verify, list ---- */
@@ -757,6 +777,10 @@ check_arguments(const struct config *cf)
 	if (cf->args > (cf->command == CARVE ? 1 : 2) && dir)
 		prog_usage(cf->command == CARVE ? "one DIR at a time" :
 		    "one SNAPSHOT at a time");
+	if (cf->command == CARVE && !cf->file && !cf->output && !cf->dry_run &&
+	    !cf->force && isatty(STDOUT_FILENO))
+		prog_usage("a snapshot does not belong on a terminal; send it "
+		    "to a file, or use --file=FILE");
 	if (cf->file && cf->output)
 		opt_conflict("--file", "--output");
 	if (cf->output && cf->zstd)

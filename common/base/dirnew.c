@@ -152,13 +152,13 @@ split(struct dirnew *d)
 /* Make and lock it; one that was taken for a dead run's is made again.  0, or
  * -1 with errno. */
 static int
-make(struct dirnew *d)
+make(struct dirnew *d, mode_t mode)
 {
 	struct stat st;
 	int try, saved;
 
 	for (try = 0; try < TRIES; try++) {
-		if (mkdirat(d->parent, d->tmp, 0777) < 0)
+		if (mkdirat(d->parent, d->tmp, mode) < 0)
 			return -1;
 		d->fd = openat(d->parent, d->tmp, O_RDONLY | O_DIRECTORY |
 		    O_NOFOLLOW | O_CLOEXEC);
@@ -269,7 +269,7 @@ begin(struct dirnew *d, bool scratch, struct err *e)
 		err_system(e, "%s", err_tail(d->path));
 	} else if (scratch || look(d, e) == 0) {
 		sweep(d->parent, d->name, NULL);
-		if (make(d) < 0)
+		if (make(d, scratch ? 0700 : 0777) < 0)
 			err_system(e, "%s", err_tail(d->path));
 		else if (!d->over_empty || take_over(d, e) == 0)
 			return 0;

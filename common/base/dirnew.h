@@ -39,8 +39,8 @@ ATTR_NODISCARD int dirnew_begin_over(struct dirnew *d, const char *path,
 
 /* Likewise in the directory dir, as ".NAME.chromautils-PID": a place for what
  * is only needed for a while.  Not to be committed; dirnew_abort() is its end,
- * or the next run after a dead one.  Something that is called name is no
- * matter. */
+ * or the next run after a dead one.  Nobody else may look into it.  Something
+ * that is called name is no matter. */
 ATTR_NODISCARD int dirnew_scratch(struct dirnew *d, const char *dir,
     const char *name, struct err *e);
 

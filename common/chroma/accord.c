@@ -2,8 +2,12 @@
 /* accord.c - whether a database holds what a manifest says. */
 #include "chroma/accord.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/utf8.h"
+#include "stream/json.h"
 
 /* Of one collection, what its tables count. */
 struct count {
@@ -46,6 +50,96 @@ check_names(struct db *db, struct err *e)
 	    "'text' OR instr(CAST(id AS BLOB), x'00')", &bad, e) < 0)
 		return -1;
 	return bad ? err_data(e, "segments: an id is no text") : 0;
+}
+
+/* ---- values ---- */
+
+/* The columns of a table, and the types that they may have beside NULL.  Rust's
+ * sqlx takes no other, and a value of a collection that it cannot read ends
+ * list_collections() for the whole directory. */
+struct column {
+	const char *table, *name;
+	enum db_type type;
+	bool json;		/* an object */
+};
+
+static const struct column columns[] = {
+	{ "collections", "dimension", DB_INTEGER, false },
+	{ "collections", "config_json_str", DB_TEXT, true },
+	{ "collections", "schema_str", DB_TEXT, true },
+	{ "collection_metadata", "key", DB_TEXT, false },
+	{ "collection_metadata", "str_value", DB_TEXT, false },
+	{ "collection_metadata", "int_value", DB_INTEGER, false },
+	{ "collection_metadata", "float_value", DB_REAL, false },
+	{ "collection_metadata", "bool_value", DB_INTEGER, false },
+	{ "segments", "type", DB_TEXT, false },
+	{ "segment_metadata", "key", DB_TEXT, false },
+	{ "segment_metadata", "str_value", DB_TEXT, false },
+	{ "segment_metadata", "int_value", DB_INTEGER, false },
+	{ "segment_metadata", "float_value", DB_REAL, false },
+	{ "segment_metadata", "bool_value", DB_INTEGER, false },
+	{ "databases", "name", DB_TEXT, false },
+	{ "tenants", "id", DB_TEXT, false },
+};
+
+static bool
+is_object(struct slice s)
+{
+	struct err ignored;
+
+	while (s.len && memchr(" \t\n\r", *s.p, 4))
+		s = slice_of(s.p + 1, s.len - 1);
+	return s.len && *s.p == '{' &&
+	    json_members(s, NULL, NULL, 0, &ignored) == 0;
+}
+
+static bool
+good_value(const struct column *c, struct db_stmt *st)
+{
+	struct slice s;
+
+	if (db_col_type(st, 0) == DB_NULL)
+		return true;
+	if (db_col_type(st, 0) != c->type)
+		return false;
+	if (c->type != DB_TEXT)
+		return true;
+	s = db_col_text(st, 0);
+	/* (an empty text is none, for Chroma too) */
+	return utf8_valid(s.p, s.len) && (!c->json || !s.len || is_object(s));
+}
+
+static int
+check_column(const struct column *c, struct db *db, struct err *e)
+{
+	int got = db_has_column(db, c->table, c->name, e);
+	struct db_stmt st;
+	char sql[128];
+
+	if (got <= 0)
+		return got;
+	snprintf(sql, sizeof(sql), "SELECT %s FROM %s", c->name, c->table);
+	if (db_prepare(db, &st, sql, e) < 0)
+		return -1;
+	while ((got = db_step(&st, e)) > 0)
+		if (!good_value(c, &st)) {
+			got = err_data(e, "%s: %s: a value that no Chroma "
+			    "writes", c->table, c->name);
+			break;
+		}
+	db_finish(&st);
+	return got;
+}
+
+static int
+check_values(struct db *db, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (check_column(&columns[i], db, e) < 0)
+			return -1;
+	return 0;
 }
 
 /* ---- counting ---- */
@@ -219,6 +313,7 @@ accord_check(const struct manifest *m, const struct catalog *c,
 	int r;
 
 	if (check_versions(m, &c->era, e) < 0 || check_names(db, e) < 0 ||
+	    check_values(db, e) < 0 ||
 	    db_int(db, "SELECT count(*) FROM segments", &segments, e) < 0)
 		return -1;
 	if ((uint64_t)segments != c->segments)

@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chroma/anchor.h"
 #include "chroma/coverage.h"
+#include "chroma/index.h"
 #include "chroma/tablecopy.h"
 #include "chroma/textindex.h"
 #include "chroma/wal.h"
@@ -74,6 +76,10 @@ settle(struct carve *cv, const struct coverage *cov, size_t i)
 
 	if (!cov->of[i].used)
 		return;
+	if (of->note.len) {
+		of->left_out = 0;
+		return;
+	}
 	if (coverage_passed(cov, col) &&
 	    collection_committed(col, &committed)) {
 		of->from = (int64_t)committed;
@@ -81,6 +87,30 @@ settle(struct carve *cv, const struct coverage *cov, size_t i)
 	}
 	coverage_explain(&cov->of[i], &of->note);
 	of->left_out = 0;
+}
+
+/* What Chroma cannot load is carved as it is, with all of the log. */
+static void
+look_at_index(struct carve *cv, size_t i)
+{
+	const struct collection *col = &cv->catalog->collection[i];
+	struct carve_of *of = &cv->of[i];
+	int fd;
+
+	if (!col->selected || !col->vector_segment)
+		return;
+	if (col->index_fault) {
+		buf_adds(&of->note, "its index is damaged: ");
+		buf_adds(&of->note, col->index_fault);
+	} else if (col->vector.source == WATERMARK_ROW && col->dimension > 0) {
+		struct err ignored;
+
+		fd = index_find(cv->pd->dirfd, col->vector_segment, &ignored);
+		if (fd >= 0)
+			close(fd);
+		else
+			buf_adds(&of->note, "its index is missing");
+	}
 }
 
 /* What is ambiguous is not carved: nobody knows which rows are its own. */
@@ -110,7 +140,14 @@ carve_begin(struct carve *cv, struct persist *pd, const struct catalog *c,
 		return err_nomem(e);
 	for (i = 0; i < c->n; i++)
 		cv->of[i].from = INT64_MIN;
-	return check_selected(c, e);
+	if (check_selected(c, e) < 0)
+		return -1;
+	for (i = 0; i < c->n; i++) {
+		look_at_index(cv, i);
+		if (!buf_ok(&cv->of[i].note))
+			return err_nomem(e);
+	}
+	return 0;
 }
 
 static int

@@ -2,6 +2,7 @@
 /* graft.c - the collections of a snapshot into a persist dir, all or nothing. */
 #include "chroma/graft.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "chroma/carve.h"
 #include "chroma/chops.h"
 #include "chroma/claim.h"
@@ -23,6 +25,7 @@
 #define SCRATCH "snapshot"
 #define DEFAULT_TENANT "default_tenant"
 #define DEFAULT_DATABASE "default_database"
+#define NAME_MAX_LEN 512	/* of a collection */
 #define SHOWN 20		/* names in a message */
 
 /* ---- the target, from outside ---- */
@@ -51,10 +54,14 @@ find_place(struct graft *g, struct err *e)
 {
 	const char *tmp = g->o->tmpdir ? g->o->tmpdir : getenv("TMPDIR");
 	struct persist pd;
+	const char *slash = strrchr(g->dir, '/');
 	int empty = is_empty(g->dir, e);
 
 	if (empty < 0)
 		return -1;
+	if (empty && strcmp(slash ? slash + 1 : g->dir, PERSIST_FILE) == 0)
+		return err_usage(e, "%s: the name of a database; name the "
+		    "directory", err_tail(g->dir));
 	g->made = empty;
 	if (empty && !g->o->dry_run)
 		return dirnew_begin_over(&g->whole, g->dir, e) < 0 ? -1 :
@@ -461,13 +468,75 @@ plan_target(struct graft *g, struct err *e)
 	if ((g->o->dry_run ? claim_read : persist_open)(&pd, g->dir, &po,
 	    e) < 0)
 		return -1;
-	r = catalog_load(&g->to, &pd, e);
+	r = g->o->backup && persist_reserved(&pd, g->o->backup) ?
+	    err_usage(e, "%s: a name of files that belong to the database and "
+	    "are removed without asking; choose another",
+	    err_tail(g->o->backup)) : catalog_load(&g->to, &pd, e);
 	if (r == 0)
 		r = era_known(&g->to.era, pd.file, e);
 	if (r == 0)
 		r = plan(g, &pd.db, e);
 	persist_close(&pd);
 	return r;
+}
+
+static bool
+alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9');
+}
+
+/* Digits and points, as an address has them; a ":" is in no name anyway. */
+static bool
+is_address(const char *name)
+{
+	struct in_addr a;
+
+	return inet_pton(AF_INET, name, &a) == 1;
+}
+
+/* Chroma's rule for names of collections, of every era (up to 1.0.0 63 were the
+ * most; what is longer is found under its name all the same).
+ * Source: chromadb/api/segment.py check_index_name(),
+ * rust/types/src/validators.rs. */
+static bool
+good_name(const char *name)
+{
+	size_t n = strlen(name), i;
+
+	if (n < 3 || n > NAME_MAX_LEN || !alphanumeric(name[0]) ||
+	    !alphanumeric(name[n - 1]) || strstr(name, "..") ||
+	    is_address(name))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!alphanumeric(name[i]) && !strchr("._-", name[i]))
+			return false;
+	return true;
+}
+
+/* Names that are new: no Chroma would make others. */
+static int
+check_given(const struct graft_options *o, struct err *e)
+{
+	const char *const place[] = { "--tenant", o->tenant, "--database",
+	    o->database };
+	int i;
+
+	if (o->as && !good_name(o->as))
+		return err_usage(e, "--as: a name that Chroma does not take: "
+		    "3 to %d letters, digits, \".\", \"_\" and \"-\", a "
+		    "letter or digit first and last, no \"..\", no IP "
+		    "address", NAME_MAX_LEN);
+	for (i = 0; i < 4; i += 2) {
+		const char *s = place[i + 1];
+
+		if (s && o->create && (!utf8_valid(s, strlen(s)) ||
+		    strlen(s) < 3))
+			return err_usage(e, "%s: a name that Chroma does not "
+			    "take: 3 characters or more, in UTF-8", place[i]);
+	}
+	return 0;
 }
 
 int
@@ -481,7 +550,7 @@ graft_plan(struct graft *g, struct in *in, const char *dir,
 	g->unpack.fd = -1;
 	g->pd.dirfd = g->scratch.fd = g->whole.fd = -1;
 	g->scratch.parent = g->whole.parent = -1;
-	if (find_place(g, e) < 0 || read_snapshot(g, in, e) < 0)
+	if (check_given(o, e) < 0 || find_place(g, e) < 0 || read_snapshot(g, in, e) < 0)
 		return -1;
 	if (!g->made)
 		return plan_target(g, e);
@@ -543,6 +612,10 @@ stage(struct graft *g, const char *dir, size_t i, struct err *e)
 
 	if (uuid_new(of->metadata, e) < 0)
 		return -1;
+	/* (check_indexes() lets no other name pass) */
+	if (!index_names_dir(of->from->vector_segment))
+		return err_data(e, "segment id '%.80s' names no directory",
+		    of->from->vector_segment);
 	if (fstatat(g->unpack.fd, of->from->vector_segment, &st,
 	    AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? uuid_new(of->vector, e) :

@@ -140,6 +140,27 @@ check_sizes(struct index_dir *d)
 	}
 }
 
+bool
+index_names_dir(const char *segment)
+{
+	return *segment && strcmp(segment, ".") != 0 &&
+	    strcmp(segment, "..") != 0 && !strchr(segment, '/');
+}
+
+int
+index_find(int dirfd, const char *segment, struct err *e)
+{
+	int fd;
+
+	if (!index_names_dir(segment))
+		return INDEX_ABSENT;
+	fd = openat(dirfd, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
+	    errno == ENAMETOOLONG ? INDEX_ABSENT : err_system(e, "%s", segment);
+}
+
 int
 index_open(struct index_dir *d, int dirfd, const char *segment,
     struct err *e)
@@ -149,8 +170,7 @@ index_open(struct index_dir *d, int dirfd, const char *segment,
 	int i, missing = -1, files = 0;
 
 	*d = (struct index_dir){ .fd = -1 };
-	if (!*segment || strcmp(segment, ".") == 0 ||
-	    strcmp(segment, "..") == 0 || strchr(segment, '/')) {
+	if (!index_names_dir(segment)) {
 		err_data(&d->fault, "segment id '%.80s' names no directory",
 		    segment);
 		return 0;
@@ -273,7 +293,8 @@ fail:
 void
 index_stamp(struct index_stamp *s, int dirfd, const char *segment)
 {
-	int fd = openat(dirfd, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = !index_names_dir(segment) ? -1 : openat(dirfd, segment,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 	int i;
 

@@ -47,6 +47,15 @@ enum index_file {
 };
 extern const char *const index_file_name[INDEX_FILES];
 
+/* Whether a segment's id can be the name of a directory in the persist dir: a
+ * stranger's may be "../x". */
+bool index_names_dir(const char *segment);
+
+/* Open the directory of a segment, and nothing else.  Its descriptor,
+ * INDEX_ABSENT: there is none (or something else), -1 with *e set. */
+#define INDEX_ABSENT (-2)
+ATTR_NODISCARD int index_find(int dirfd, const char *segment, struct err *e);
+
 struct index_dir {
 	int fd;			/* owned; -1: there is no directory */
 	bool there[INDEX_FILES];

@@ -108,8 +108,8 @@ put_database(struct snapwrite *s, struct tar_writer *t, struct err *e)
 	return r;
 }
 
-/* What is called like an index file but is none is left behind, and found by
- * whoever looks at the manifest; Chroma cannot read it either. */
+/* -2: it is not there.  What is called like an index file but is none ends all:
+ * Chroma cannot read it either. */
 static int
 open_index_file(int dirfd, const char *name, struct stat *st, struct err *e)
 {
@@ -148,20 +148,13 @@ put_index(struct snapwrite *s, struct tar_writer *t, const char *segment,
 	return r;
 }
 
-/* The directory of a collection's index.  Its descriptor, -2: there is none, -1
- * with *e set. */
+/* The directory of a collection's index: see index_find(). */
 static int
 index_dir(const struct snapwrite *s, const struct collection *c,
     struct err *e)
 {
-	int fd;
-
-	if (!c->selected || !c->vector_segment)
-		return -2;
-	fd = openat(s->pd->dirfd, c->vector_segment, O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC);
-	return fd >= 0 ? fd : errno == ENOENT ? -2 : err_system(e, "%s",
-	    c->vector_segment);
+	return c->selected && c->vector_segment ?
+	    index_find(s->pd->dirfd, c->vector_segment, e) : INDEX_ABSENT;
 }
 
 static int
@@ -177,7 +170,7 @@ put_indexes(struct snapwrite *s, struct tar_writer *t, struct err *e)
 			continue;
 		dirfd = index_dir(s, c, e);
 		n++;
-		if (dirfd == -2)
+		if (dirfd == INDEX_ABSENT)
 			continue;
 		if (dirfd < 0)
 			return -1;
@@ -294,7 +287,7 @@ snapwrite_dir(struct snapwrite *s, const struct dirnew *to, struct err *e)
 			continue;
 		fd = index_dir(s, c, e);
 		n++;
-		if (fd == -2)
+		if (fd == INDEX_ABSENT)
 			continue;
 		r = fd < 0 ? -1 : copy_index(s, fd, to, c->vector_segment,
 		    &s->manifest.collection[n - 1].index_bytes, e);

@@ -380,8 +380,11 @@ move_away(int dirfd, const char *old, const char *backup, struct err *e)
 static int
 retire(int dirfd, const char *old, const char *backup, struct err *e)
 {
-	int fd = openat(dirfd, old, DIR_FLAGS), r = 0;
+	int fd, r = 0;
 
+	if (!index_names_dir(old))
+		return 0;
+	fd = openat(dirfd, old, DIR_FLAGS);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_system(e, "opening it");
 	if (backup)

@@ -103,15 +103,20 @@ index_bytes(const struct catalog *c, const struct index_stamp *stamp)
 	return n;
 }
 
-/* 0; 1: it is gone, or was replaced; -1 with *e set. */
+/* (Symbolic links are followed, as Chroma follows them.) */
 static int
 copy_file(int fromdir, int todir, const char *name, struct err *e)
 {
-	int from = openat(fromdir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW |
-	    O_CLOEXEC), to, r = 0;
+	int from = openat(fromdir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int to, r = 0;
+	struct stat st;
 
 	if (from < 0)
 		return errno == ENOENT ? 0 : err_system(e, "%s", name);
+	if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(from);
+		return err_data(e, "%s is not a regular file", name);
+	}
 	to = openat(todir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (to < 0 || file_copy(from, to) < 0)
 		r = err_system(e, "copying %s", name);
@@ -124,18 +129,18 @@ copy_file(int fromdir, int todir, const char *name, struct err *e)
 static int
 copy_index(int fromdir, int todir, const char *segment, struct err *e)
 {
-	int from = openat(fromdir, segment, O_RDONLY | O_DIRECTORY |
-	    O_NOFOLLOW | O_CLOEXEC), to = -1, i, r = 0;
+	int from, to = -1, i, r = 0;
 
+	from = index_find(fromdir, segment, e);
 	if (from < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 :
-		    err_system(e, "%s", segment);
+		return from == INDEX_ABSENT ? 0 : -1;
 	if (mkdirat(todir, segment, 0700) == 0)
 		to = openat(todir, segment, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (to < 0)
 		r = err_system(e, "%s", segment);
 	for (i = 0; r == 0 && i < INDEX_FILES; i++)
-		r = copy_file(from, to, index_file_name[i], e);
+		if (copy_file(from, to, index_file_name[i], e) < 0)
+			r = err_in(e, segment);
 	close(from);
 	if (to >= 0)
 		close(to);
@@ -221,7 +226,8 @@ copy_once(struct still *s, const char *path, const struct select *sel,
 		look(&s->catalog, pd.dirfd, stamp);
 		r = make_room(s, &pd, stamp, e);
 	}
-	if (r == 0)
+	/* (the journal of a copy is that of a dead one, and rolled back) */
+	if (r == 0 && pd.way != PERSIST_COPY)
 		r = wait_for_writer(&pd, o->wait_ms, e);
 	if (r == 0)
 		r = make_empty(to, e);
@@ -248,10 +254,8 @@ find_room(struct still *s, const char *tmpdir, struct err *e)
 	const char *tmp = tmpdir ? tmpdir : getenv("TMPDIR");
 
 	dirnew_abort(&s->scratch);
-	if (dirnew_scratch(&s->scratch, tmp && *tmp ? tmp : "/tmp", SCRATCH,
-	    e) < 0)
-		return -1;
-	return fchmod(s->scratch.fd, 0700) < 0 ? err_system(e, "fchmod") : 0;
+	return dirnew_scratch(&s->scratch, tmp && *tmp ? tmp : "/tmp", SCRATCH,
+	    e);
 }
 
 static int

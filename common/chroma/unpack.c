@@ -663,7 +663,7 @@ unpack_check_indexes(const struct unpack *u, const struct catalog *c,
 	*fault = (struct err){ 0 };
 	for (i = 0; i < c->n; i++) {
 		*col = &c->collection[i];
-		if (!(*col)->vector_segment)
+		if (!(*col)->selected || !(*col)->vector_segment)
 			continue;
 		if (elements_open(&el, u->fd, (*col)->vector_segment,
 		    (*col)->dimension, (*col)->params.space, false, e) < 0)

@@ -61,7 +61,7 @@ ATTR_NODISCARD int unpack_read(struct unpack *u, struct in *in,
 ATTR_NODISCARD int unpack_skim(struct unpack *u, struct in *in,
     struct err *e);
 
-/* Each index is what its collection says (dimension, M), and sound: every
+/* Each index of a selected collection is what that says (dimension, M), and sound: every
  * field, link and label (elements.h), the pickle without code and without
  * bytes after its end.  fault: of the first one that is not, and *col which it
  * is.  0, with fault->status 0 or STATUS_DATA; -1 with *e set when the system

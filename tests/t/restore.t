@@ -158,7 +158,7 @@ head -c 9000 all.tar.zst >cut.tar.zst
 run chroma-restore -y cut.tar.zst new
 status_is 'cut short' 3
 ok 'cut short: nothing is there' test ! -e new
-run chroma-restore -y --as=x --replace cut.tar.zst d
+run chroma-restore -y --as=xyz --replace cut.tar.zst d
 status_is 'cut short, into a directory' 3
 files_unchanged 'cut short'
 cp all.tar.zst other.tar.zst
