@@ -490,6 +490,31 @@ run(void *arg)
 	return NULL;
 }
 
+/* What no row of the log has asked for is looked at from outside, at least. */
+static int
+note_damage(struct carve *cv, struct err *e)
+{
+	struct index_dir d;
+	size_t i;
+
+	for (i = 0; i < cv->catalog->n; i++) {
+		const struct collection *c = &cv->catalog->collection[i];
+		struct buf *note = &cv->of[i].note;
+
+		if (!c->selected || !c->index_fault || note->len)
+			continue;
+		if (index_open(&d, cv->pd->dirfd, c->vector_segment, e) < 0)
+			return -1;
+		if (!index_unused(&d) || c->vector.source != WATERMARK_NONE)
+			buf_addf(note, "its index is damaged: %s",
+			    c->index_fault);
+		index_close(&d);
+		if (!buf_ok(note))
+			return err_nomem(e);
+	}
+	return 0;
+}
+
 /* The tables are copied while the log is read against the indexes. */
 static int
 copy_and_prove(struct carve *cv, struct err *e)
@@ -518,7 +543,7 @@ carve_write(struct carve *cv, const char *path, struct manifest *m,
 
 	return tablecopy_begin(db, cv->pd->real, &cv->pd->db, path, e) < 0 ||
 	    choose(cv, db, e) < 0 || copy_and_prove(cv, e) < 0 ||
-	    copy_log(cv, db, e) < 0 ||
+	    note_damage(cv, e) < 0 || copy_log(cv, db, e) < 0 ||
 	    textindex_copy(&text, db, &cv->catalog->era, e) < 0 ||
 	    describe_all(cv, db, m, e) < 0 || db_exec(db, "COMMIT", e) < 0 ?
 	    -1 : textindex_finish(&text, path, &cv->catalog->era, e);

@@ -168,7 +168,8 @@ open_snapshot(struct graft *g, struct err *e)
 			return -1;
 		g->n++;
 	}
-	if (g->n == 0)
+	/* (a directory is one without them, too) */
+	if (g->n == 0 && (!g->made || g->o->as))
 		return err_usage(e, "the snapshot has no collections");
 	if (g->o->as && g->n > 1)
 		return err_usage(e, "--as: the snapshot has %zu collections; "
@@ -415,7 +416,7 @@ plan(struct graft *g, struct db *db, struct err *e)
 	if (check_era(g, e) < 0)
 		return -1;
 	free(g->of);
-	g->of = calloc(g->n, sizeof(*g->of));
+	g->of = calloc(g->n + 1, sizeof(*g->of));
 	if (!g->of)
 		return err_nomem(e);
 	g->replaced = 0;

@@ -231,6 +231,13 @@ index_close(struct index_dir *d)
 	d->fd = -1;
 }
 
+bool
+index_unused(const struct index_dir *d)
+{
+	return !d->there[INDEX_PICKLE] && d->has_header &&
+	    d->header.cur_element_count == 0;
+}
+
 /* Where the file has its first hole: bytes that were never written, and that
  * may be of any size at no cost to who made them. */
 static uint64_t

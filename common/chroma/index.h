@@ -75,6 +75,10 @@ ATTR_NODISCARD int index_open(struct index_dir *d, int dirfd,
     const char *segment, struct err *e);
 void index_close(struct index_dir *d);
 
+/* No pickle, and a header that counts no elements: where there is no watermark
+ * either, nothing was ever persisted, and Chroma makes anew what is missing. */
+bool index_unused(const struct index_dir *d);
+
 /* Read the pickle.  *bytes is what *k points into; free it after k.  1, 0 if
  * there is none, -1 with *e set. */
 ATTR_NODISCARD int index_pickle(const struct index_dir *d, struct pickle *k,

@@ -350,9 +350,7 @@ holds_nothing(const struct survey_collection *sc)
 	if (sc->has_pickle)
 		return sc->counted && files == 0 &&
 		    sc->pickle.id_to_label.n == 0;
-	return !d->there[INDEX_PICKLE] && d->has_header &&
-	    d->header.cur_element_count == 0 &&
-	    sc->col->vector.source == WATERMARK_NONE;
+	return index_unused(d) && sc->col->vector.source == WATERMARK_NONE;
 }
 
 static void

@@ -668,7 +668,9 @@ unpack_check_indexes(const struct unpack *u, const struct catalog *c,
 		if (elements_open(&el, u->fd, (*col)->vector_segment,
 		    (*col)->dimension, (*col)->params.space, false, e) < 0)
 			return -1;
-		*fault = el.found.fault;
+		if (!index_unused(&el.dir) ||
+		    (*col)->vector.source != WATERMARK_NONE)
+			*fault = el.found.fault;
 		elements_close(&el);
 		if (fault->status)
 			return 0;
