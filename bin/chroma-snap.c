@@ -242,6 +242,14 @@ warn_notes(const struct carving *c)
 			    buf_str(&c->plan.of[i].note));
 }
 
+static void
+done_database(void *arg)
+{
+	struct carving *c = arg;
+
+	still_unlock(&c->still);
+}
+
 static int
 done_reading(void *arg, struct err *e)
 {
@@ -331,7 +339,8 @@ carve_all(const struct config *cf, struct carving *c, struct err *e)
 		return -1;
 	c->write = (struct snapwrite){ .pd = &c->still.pd,
 	    .catalog = &c->still.catalog, .carve = &c->plan,
-	    .scratch = &c->still.scratch, .check = done_reading,
+	    .scratch = &c->still.scratch, .carved = done_database,
+	    .check = done_reading,
 	    .arg = c, .progress = progress_update };
 	if (cf->dry_run)
 		return snapwrite_plan(&c->write, e);

@@ -89,28 +89,49 @@ settle(struct carve *cv, const struct coverage *cov, size_t i)
 	of->left_out = 0;
 }
 
+/* An index to which nothing was ever persisted may lack files. */
+static int
+unused(const struct carve *cv, const struct collection *col, struct err *e)
+{
+	struct index_dir d;
+	int r;
+
+	if (col->vector.source != WATERMARK_NONE)
+		return 0;
+	if (index_open(&d, cv->pd->dirfd, col->vector_segment, e) < 0)
+		return -1;
+	r = index_unused(&d);
+	index_close(&d);
+	return r;
+}
+
 /* What Chroma cannot load is carved as it is, with all of the log. */
-static void
-look_at_index(struct carve *cv, size_t i)
+static int
+look_at_index(struct carve *cv, size_t i, struct err *e)
 {
 	const struct collection *col = &cv->catalog->collection[i];
-	struct carve_of *of = &cv->of[i];
-	int fd;
+	struct buf *note = &cv->of[i].note;
+	int r;
 
 	if (!col->selected || !col->vector_segment)
-		return;
+		return 0;
 	if (col->index_fault) {
-		buf_adds(&of->note, "its index is damaged: ");
-		buf_adds(&of->note, col->index_fault);
-	} else if (col->vector.source == WATERMARK_ROW && col->dimension > 0) {
+		r = unused(cv, col, e);
+		if (r == 0)
+			buf_addf(note, "its index is damaged: %s",
+			    col->index_fault);
+		return r < 0 ? -1 : buf_ok(note) ? 0 : err_nomem(e);
+	}
+	if (col->vector.source == WATERMARK_ROW && col->dimension > 0) {
 		struct err ignored;
 
-		fd = index_find(cv->pd->dirfd, col->vector_segment, &ignored);
-		if (fd >= 0)
-			close(fd);
+		r = index_find(cv->pd->dirfd, col->vector_segment, &ignored);
+		if (r >= 0)
+			close(r);
 		else
-			buf_adds(&of->note, "its index is missing");
+			buf_adds(note, "its index is missing");
 	}
+	return buf_ok(note) ? 0 : err_nomem(e);
 }
 
 /* What is ambiguous is not carved: nobody knows which rows are its own. */
@@ -142,11 +163,9 @@ carve_begin(struct carve *cv, struct persist *pd, const struct catalog *c,
 		cv->of[i].from = INT64_MIN;
 	if (check_selected(c, e) < 0)
 		return -1;
-	for (i = 0; i < c->n; i++) {
-		look_at_index(cv, i);
-		if (!buf_ok(&cv->of[i].note))
-			return err_nomem(e);
-	}
+	for (i = 0; i < c->n; i++)
+		if (look_at_index(cv, i, e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -490,31 +509,6 @@ run(void *arg)
 	return NULL;
 }
 
-/* What no row of the log has asked for is looked at from outside, at least. */
-static int
-note_damage(struct carve *cv, struct err *e)
-{
-	struct index_dir d;
-	size_t i;
-
-	for (i = 0; i < cv->catalog->n; i++) {
-		const struct collection *c = &cv->catalog->collection[i];
-		struct buf *note = &cv->of[i].note;
-
-		if (!c->selected || !c->index_fault || note->len)
-			continue;
-		if (index_open(&d, cv->pd->dirfd, c->vector_segment, e) < 0)
-			return -1;
-		if (!index_unused(&d) || c->vector.source != WATERMARK_NONE)
-			buf_addf(note, "its index is damaged: %s",
-			    c->index_fault);
-		index_close(&d);
-		if (!buf_ok(note))
-			return err_nomem(e);
-	}
-	return 0;
-}
-
 /* The tables are copied while the log is read against the indexes. */
 static int
 copy_and_prove(struct carve *cv, struct err *e)
@@ -543,7 +537,7 @@ carve_write(struct carve *cv, const char *path, struct manifest *m,
 
 	return tablecopy_begin(db, cv->pd->real, &cv->pd->db, path, e) < 0 ||
 	    choose(cv, db, e) < 0 || copy_and_prove(cv, e) < 0 ||
-	    note_damage(cv, e) < 0 || copy_log(cv, db, e) < 0 ||
+	    copy_log(cv, db, e) < 0 ||
 	    textindex_copy(&text, db, &cv->catalog->era, e) < 0 ||
 	    describe_all(cv, db, m, e) < 0 || db_exec(db, "COMMIT", e) < 0 ?
 	    -1 : textindex_finish(&text, path, &cv->catalog->era, e);

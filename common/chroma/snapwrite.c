@@ -58,6 +58,8 @@ carve(struct snapwrite *s, const struct dirnew *dir, const char *name,
 	    carve_write(s->carve, path, &s->manifest, e);
 	free(at);
 	free(path);
+	if (r == 0 && s->carved)
+		s->carved(s->arg);
 	if (r == 0)
 		r = dress(s, fd, e);
 	if (r < 0 && fd >= 0)

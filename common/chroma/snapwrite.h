@@ -25,6 +25,8 @@ struct snapwrite {
 	const struct catalog *catalog;
 	struct carve *carve;		/* begun */
 	const struct dirnew *scratch;	/* a place for the database */
+	void (*carved)(void *arg);	/* the database is not needed any
+					 * more, index files are; or NULL */
 	int (*check)(void *arg, struct err *e);	/* all is read; nothing has
 					 * moved?  It may close *pd.  Or NULL */
 	void *arg;

@@ -356,6 +356,14 @@ still_open(struct still *s, const char *path, const struct select *sel,
 	return 0;
 }
 
+void
+still_unlock(struct still *s)
+{
+	struct err ignored;
+
+	(void)!db_exec(&s->pd.db, "END", &ignored);
+}
+
 int
 still_done(struct still *s, struct err *e)
 {

@@ -49,6 +49,10 @@ ATTR_NODISCARD int still_open(struct still *s, const char *path,
     const struct select *sel, const struct persist_options *o,
     struct err *e);
 
+/* The database is not read any more: nobody waits for its lock, however long the
+ * rest takes.  What comes now is noticed by still_done(). */
+void still_unlock(struct still *s);
+
 /* All is read: nothing has moved, and the directory is let go; the catalog
  * stays.  0, or -1 with *e set (STATUS_BUSY). */
 ATTR_NODISCARD int still_done(struct still *s, struct err *e);

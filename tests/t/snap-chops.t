@@ -213,7 +213,7 @@ refuses 2 "$(lost default)" chroma-snap graft d 1.5.9-default
 refuses 2 "$(lost configured) (most likely cosine: the vectors of its index are $unit)" \
     chroma-snap graft d 1.5.9-configured
 refuses 2 "$(lost configured) (most likely cosine: the vectors of its index are $unit)" \
-    chroma-snap graft -n --as=c d 1.5.9-configured
+    chroma-snap graft -n --as=ccc d 1.5.9-configured
 for space in l2 ip; do
 	run chroma-snap graft -n --space=$space d 1.5.9-configured
 	status_is "--space=$space, where it looks like cosine" 0
@@ -256,7 +256,7 @@ fresh 0.6.3
 refuses 2 "$(own docs cosine)" chroma-snap graft --space=ip d 0.6.3-docs
 chroma-snap carve -q -c ip-vectors -f ip.tar.zst -z 0.6.3/db
 refuses 2 "--space: $where; chroma-rebuild changes that of a collection" \
-    chroma-snap graft --space=ip --as=x d ip.tar.zst
+    chroma-snap graft --space=ip --as=xyz d ip.tar.zst
 refuses 2 "--space: $where; chroma-rebuild changes that of a collection" \
     chroma-snap graft --space=ip new ip.tar.zst
 ok 'nothing is made' test ! -e new
