@@ -74,7 +74,7 @@ rm -rf db/*-*
 ok 'no collections: carve' chroma-snap carve -q -f s db
 ok 'no collections: verify' chroma-snap verify -q s
 refuses 2 'the snapshot has no collections' chroma-snap graft -q 1.5.9/db s
-refuses 2 'the snapshot has no collections' chroma-snap graft -q --as=a to s
+refuses 2 'the snapshot has no collections' chroma-snap graft -q --as=abc to s
 ok 'no collections: graft' chroma-snap graft -q to s
 run chroma-info -q --jsonl to
 ok 'no collections: a directory' grep -q '"collections":0,"records":0' out
