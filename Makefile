@@ -60,7 +60,7 @@ chroma := db safeschema era params holders persist pickle picklewrite index elem
 	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
 	newindex paramset staging publish metavalues metarows schemakeys apply \
 	manifest accord chops unpack anchor carve still snapwrite graftrows repickle \
-	graft
+	newnames graftplan graft
 prog   := prog opt progress receipt table infojson infotext \
 	prunereport installreport snapreport
 HEADER_ONLY := base/attr base/slice base/le base/rd index/mix index/kernels \

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 
+#define COPY_CHUNK ((size_t)1 << 20)
 #define ACL "system.posix_acl_access"
 
 ssize_t
@@ -422,25 +423,61 @@ file_unnamed_failed(const char *dir, const char *what, const char *why,
 	    err_tail(tmp_place(dir)), what, why);
 }
 
+/* Bytes [at, end) of a file, at the same place in another.  0, or -1 with
+ * errno. */
+static int
+copy_range(int from, int to, char *buf, off_t at, off_t end)
+{
+	while (at < end) {
+		size_t n = end - at < (off_t)COPY_CHUNK ? (size_t)(end - at) :
+		    COPY_CHUNK;
+		ssize_t got = file_pread(from, buf, n, (uint64_t)at);
+
+		if (got < 0 || lseek(to, at, SEEK_SET) < 0 ||
+		    file_write(to, buf, (size_t)got) < 0)
+			return -1;
+		if (got == 0)
+			return 0;	/* it has become shorter */
+		at += got;
+	}
+	return 0;
+}
+
+/* What is data; holes stay holes, where the file system tells them. */
+static int
+copy_data(int from, int to, char *buf, off_t size)
+{
+	off_t at = 0, end;
+
+	while (at < size) {
+		at = lseek(from, at, SEEK_DATA);
+		if (at < 0)
+			return errno == ENXIO ? 0 : -1;
+		end = lseek(from, at, SEEK_HOLE);
+		if (end < 0 || copy_range(from, to, buf, at, end) < 0)
+			return -1;
+		at = end;
+	}
+	return 0;
+}
+
 int
 file_copy(int from, int to)
 {
-	static const size_t chunk = (size_t)1 << 20;
+	struct stat st;
 	char *buf;
-	ssize_t n;
+	int r;
 
 	if (ioctl(to, FICLONE, from) == 0)
 		return 0;
-	buf = malloc(chunk);
+	if (fstat(from, &st) < 0)
+		return -1;
+	buf = malloc(COPY_CHUNK);
 	if (!buf)
 		return -1;
-	while ((n = file_read(from, buf, chunk)) > 0)
-		if (file_write(to, buf, (size_t)n) < 0) {
-			n = -1;
-			break;
-		}
+	r = copy_data(from, to, buf, st.st_size);
 	free(buf);
-	return n < 0 ? -1 : 0;
+	return r < 0 ? -1 : ftruncate(to, st.st_size);
 }
 
 int

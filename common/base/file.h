@@ -24,7 +24,7 @@ ssize_t file_pread(int fd, void *p, size_t n, uint64_t offset);
 ATTR_NODISCARD int file_write(int fd, const void *p, size_t n);
 
 /* All of from to to, an empty file: shared where the file system can, else
- * copied.  0, or -1 with errno. */
+ * copied, holes as holes.  0, or -1 with errno. */
 ATTR_NODISCARD int file_copy(int from, int to);
 
 /* A file without a name in dir (NULL: $TMPDIR, or /tmp), open for reading and

@@ -260,16 +260,9 @@ static const struct table {
 static int
 has(struct db *db, const char *table, struct err *e)
 {
-	struct db_stmt st;
-	int got;
-
-	if (db_prepare(db, &st, "SELECT 1 FROM old.sqlite_master WHERE "
-	    "type = 'table' AND name = ?1 AND rootpage > 0", e) < 0)
-		return -1;
-	db_bind_text(&st, 1, slice_str(table));
-	got = db_step(&st, e);
-	db_finish(&st);
-	return got;
+	return db_gives(db, "SELECT 1 FROM old.sqlite_master WHERE "
+	    "type = 'table' AND name = ?1 AND rootpage > 0", slice_str(table),
+	    (struct slice){ NULL, 0 }, e);
 }
 
 static int

@@ -328,6 +328,24 @@ db_schema_writable(struct db *db, bool on)
 }
 
 int
+db_gives(struct db *db, const char *sql, struct slice a, struct slice b,
+    struct err *e)
+{
+	struct db_stmt st;
+	int got;
+
+	if (db_prepare(db, &st, sql, e) < 0)
+		return -1;
+	if (a.p)
+		db_bind_text(&st, 1, a);
+	if (b.p)
+		db_bind_text(&st, 2, b);
+	got = db_step(&st, e);
+	db_finish(&st);
+	return got;
+}
+
+int
 db_int(struct db *db, const char *sql, int64_t *v, struct err *e)
 {
 	struct db_stmt st;

@@ -107,6 +107,11 @@ void db_schema_writable(struct db *db, bool on);
 ATTR_NODISCARD int db_int(struct db *db, const char *sql, int64_t *v,
     struct err *e);
 
+/* Whether sql gives a row, ?1 and ?2 being these texts (absent: not there).  1,
+ * 0, -1 with *e set. */
+ATTR_NODISCARD int db_gives(struct db *db, const char *sql, struct slice a,
+    struct slice b, struct err *e);
+
 enum db_type { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB };
 
 /* A value as it is stored. */

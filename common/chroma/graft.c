@@ -2,7 +2,6 @@
 /* graft.c - the collections of a snapshot into a persist dir, all or nothing. */
 #include "chroma/graft.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,20 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/utf8.h"
 #include "chroma/carve.h"
 #include "chroma/chops.h"
 #include "chroma/claim.h"
+#include "chroma/graftplan.h"
+#include "chroma/newnames.h"
 #include "chroma/repickle.h"
 #include "chroma/snapwrite.h"
 #include "chroma/textindex.h"
 #include "chroma/wal.h"
 
 #define SCRATCH "snapshot"
-#define DEFAULT_TENANT "default_tenant"
-#define DEFAULT_DATABASE "default_database"
-#define NAME_MAX_LEN 512	/* of a collection */
-#define SHOWN 20		/* names in a message */
 
 /* ---- the target, from outside ---- */
 
@@ -230,216 +226,6 @@ read_snapshot(struct graft *g, struct in *in, struct err *e)
 
 /* ---- the plan ---- */
 
-/* Names of a query's first column, for a message. */
-static void
-names(struct db *db, const char *sql, struct buf *out)
-{
-	struct db_stmt st;
-	struct err ignored;
-	int n = 0;
-
-	if (db_prepare(db, &st, sql, &ignored) < 0)
-		return;
-	while (db_step(&st, &ignored) > 0 && n++ < SHOWN) {
-		struct slice s = db_col_text(&st, 0);
-
-		buf_addf(out, "%s%.*s", out->len ? ", " : "", (int)s.len, s.p);
-	}
-	db_finish(&st);
-}
-
-/* Whether a query about ?1 and ?2 gives a row: 1, 0, -1 with *e set. */
-static int
-is_there(struct db *db, const char *sql, const char *a, const char *b,
-    struct err *e)
-{
-	struct db_stmt st;
-	int got;
-
-	if (db_prepare(db, &st, sql, e) < 0)
-		return -1;
-	db_bind_text(&st, 1, slice_str(a));
-	if (b)
-		db_bind_text(&st, 2, slice_str(b));
-	got = db_step(&st, e);
-	db_finish(&st);
-	return got;
-}
-
-static int
-check_database(const struct graft *g, struct db *db,
-    const struct graft_of *of, struct err *e)
-{
-	struct buf there = { 0 };
-	int got;
-
-	if (!g->to.era.has_databases)
-		return strcmp(of->tenant, DEFAULT_TENANT) == 0 &&
-		    strcmp(of->database, DEFAULT_DATABASE) == 0 ? 0 :
-		    err_usage(e, "%s is of Chroma %s, which has no databases; "
-		    "give --tenant=" DEFAULT_TENANT " --database="
-		    DEFAULT_DATABASE, err_tail(g->dir), g->to.era.releases);
-	got = is_there(db, "SELECT 1 FROM databases WHERE tenant_id = ?1 AND "
-	    "name = ?2", of->tenant, of->database, e);
-	if (got != 0 || g->o->create)
-		return got < 0 ? -1 : 0;
-	names(db, "SELECT tenant_id || '/' || name FROM databases ORDER BY 1",
-	    &there);
-	err_usage(e, "no database %s/%s; there are %s; make it with --create, "
-	    "or name another one with --database and --tenant", of->tenant,
-	    of->database, buf_str(&there));
-	buf_release(&there);
-	return -1;
-}
-
-/* The collection of the target that has this name. */
-static struct collection *
-find_named(const struct graft *g, const struct graft_of *of)
-{
-	size_t i;
-
-	for (i = 0; i < g->to.n; i++) {
-		struct collection *c = &g->to.collection[i];
-
-		if (strcmp(c->name, of->name) == 0 &&
-		    strcmp(c->tenant ? c->tenant : DEFAULT_TENANT,
-		    of->tenant) == 0 && strcmp(c->database ? c->database :
-		    DEFAULT_DATABASE, of->database) == 0)
-			return c;
-	}
-	return NULL;
-}
-
-static int
-check_name(struct graft *g, struct graft_of *of, struct err *e)
-{
-	struct collection *there = find_named(g, of);
-	const struct graft_of *x;
-
-	for (x = g->of; x < of; x++)
-		if (strcmp(x->name, of->name) == 0 &&
-		    strcmp(x->tenant, of->tenant) == 0 &&
-		    strcmp(x->database, of->database) == 0)
-			return err_usage(e, "two collections of the snapshot "
-			    "would be %s/%s/%s; choose one with --collection",
-			    of->tenant, of->database, of->name);
-	of->replaced = there;
-	if (!there)
-		return 0;
-	if (!g->o->replace)
-		return err_usage(e, "%s has a collection %s/%s/%s; give it "
-		    "another name with --as=NAME, or use --replace",
-		    err_tail(g->dir), of->tenant, of->database, of->name);
-	if (there->ambiguous)
-		return err_data(e, "collection %s: %s", there->name,
-		    there->ambiguous);
-	there->selected = true;
-	g->replaced++;
-	return 0;
-}
-
-/* The id that it has, unless something in the target has that, or has left it
- * behind. */
-static int
-choose_id(struct graft *g, struct db *db, struct graft_of *of, struct err *e)
-{
-	static const char *const used[] = {
-		"SELECT 1 FROM collections WHERE id = ?1",
-		"SELECT 1 FROM segments WHERE collection = ?1",
-		"SELECT 1 FROM collection_metadata WHERE collection_id = ?1",
-		"SELECT 1 FROM embeddings_queue WHERE topic = '" TOPIC_HEAD
-		    "' || ?1",
-	};
-	const char *id = of->from->id;
-	const struct graft_of *x;
-	bool taken = !uuid_is(slice_str(id));
-	size_t i;
-
-	for (x = g->of; x < of; x++)
-		taken |= strcmp(x->id, id) == 0;
-	if (of->replaced && strcmp(of->replaced->id, id) == 0)
-		taken = false;
-	else
-		for (i = 0; !taken && i < sizeof(used) / sizeof(used[0]); i++) {
-			int got = is_there(db, used[i], id, NULL, e);
-
-			if (got < 0)
-				return -1;
-			taken = got;
-		}
-	if (taken)
-		return uuid_new(of->id, e);
-	memcpy(of->id, id, UUID_LEN + 1);
-	return 0;
-}
-
-static void
-name_one(const struct graft *g, struct graft_of *of,
-    const struct collection *c)
-{
-	const struct manifest *m = &g->unpack.manifest;
-	const struct graft_options *o = g->o;
-	size_t i;
-
-	*of = (struct graft_of){ .from = c };
-	for (i = 0; i < m->collections; i++)
-		if (strcmp(m->collection[i].id, c->id) == 0) {
-			of->records = m->collection[i].records;
-			of->rows = m->collection[i].rows;
-		}
-	of->name = o->as ? o->as : c->name;
-	of->tenant = o->tenant ? o->tenant : c->tenant ? c->tenant :
-	    DEFAULT_TENANT;
-	of->database = o->database ? o->database : c->database ? c->database :
-	    DEFAULT_DATABASE;
-}
-
-static int
-check_era(const struct graft *g, struct err *e)
-{
-	const struct era *to = &g->to.era, *from = &g->from.era;
-
-	return from->sysdb <= to->sysdb && from->metadb <= to->metadb &&
-	    from->queue <= to->queue ? 0 : err_data(e, "the snapshot is of "
-	    "Chroma %s and %s of %s: open that once with a Chroma of the "
-	    "snapshot's, which brings it level, then again", from->releases,
-	    err_tail(g->dir), to->releases);
-}
-
-/* Which collection becomes which.  db: of the target, whose catalog is g->to;
- * of the snapshot, where the target is to be made. */
-static int
-plan(struct graft *g, struct db *db, struct err *e)
-{
-	size_t i, n = 0;
-
-	if (check_era(g, e) < 0)
-		return -1;
-	free(g->of);
-	g->of = calloc(g->n + 1, sizeof(*g->of));
-	if (!g->of)
-		return err_nomem(e);
-	g->replaced = 0;
-	for (i = 0; i < g->to.n; i++)
-		g->to.collection[i].selected = false;
-	for (i = 0; i < g->from.n; i++) {
-		struct graft_of *of = &g->of[n];
-
-		if (!g->from.collection[i].selected)
-			continue;
-		name_one(g, of, &g->from.collection[i]);
-		n++;
-		if (check_name(g, of, e) < 0 ||
-		    check_database(g, db, of, e) < 0)
-			return -1;
-		if (g->made)
-			snprintf(of->id, sizeof(of->id), "%s", of->from->id);
-		else if (choose_id(g, db, of, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Whether a transaction has left a journal, which is applied by a claim. */
 static bool
 interrupted(const struct graft *g)
@@ -476,68 +262,9 @@ plan_target(struct graft *g, struct err *e)
 	if (r == 0)
 		r = era_known(&g->to.era, pd.file, e);
 	if (r == 0)
-		r = plan(g, &pd.db, e);
+		r = graftplan(g, &pd.db, e);
 	persist_close(&pd);
 	return r;
-}
-
-static bool
-alphanumeric(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9');
-}
-
-/* Digits and points, as an address has them; a ":" is in no name anyway. */
-static bool
-is_address(const char *name)
-{
-	struct in_addr a;
-
-	return inet_pton(AF_INET, name, &a) == 1;
-}
-
-/* Chroma's rule for names of collections, of every era (up to 1.0.0 63 were the
- * most; what is longer is found under its name all the same).
- * Source: chromadb/api/segment.py check_index_name(),
- * rust/types/src/validators.rs. */
-static bool
-good_name(const char *name)
-{
-	size_t n = strlen(name), i;
-
-	if (n < 3 || n > NAME_MAX_LEN || !alphanumeric(name[0]) ||
-	    !alphanumeric(name[n - 1]) || strstr(name, "..") ||
-	    is_address(name))
-		return false;
-	for (i = 0; i < n; i++)
-		if (!alphanumeric(name[i]) && !strchr("._-", name[i]))
-			return false;
-	return true;
-}
-
-/* Names that are new: no Chroma would make others. */
-static int
-check_given(const struct graft_options *o, struct err *e)
-{
-	const char *const place[] = { "--tenant", o->tenant, "--database",
-	    o->database };
-	int i;
-
-	if (o->as && !good_name(o->as))
-		return err_usage(e, "--as: a name that Chroma does not take: "
-		    "3 to %d letters, digits, \".\", \"_\" and \"-\", a "
-		    "letter or digit first and last, no \"..\", no IP "
-		    "address", NAME_MAX_LEN);
-	for (i = 0; i < 4; i += 2) {
-		const char *s = place[i + 1];
-
-		if (s && o->create && (!utf8_valid(s, strlen(s)) ||
-		    strlen(s) < 3))
-			return err_usage(e, "%s: a name that Chroma does not "
-			    "take: 3 characters or more, in UTF-8", place[i]);
-	}
-	return 0;
 }
 
 int
@@ -551,12 +278,14 @@ graft_plan(struct graft *g, struct in *in, const char *dir,
 	g->unpack.fd = -1;
 	g->pd.dirfd = g->scratch.fd = g->whole.fd = -1;
 	g->scratch.parent = g->whole.parent = -1;
-	if (check_given(o, e) < 0 || find_place(g, e) < 0 || read_snapshot(g, in, e) < 0)
+	if (newnames_check(o->as, o->create ? o->tenant : NULL,
+	    o->create ? o->database : NULL, e) < 0 || find_place(g, e) < 0 ||
+	    read_snapshot(g, in, e) < 0)
 		return -1;
 	if (!g->made)
 		return plan_target(g, e);
 	g->to.era = g->from.era;
-	return plan(g, &g->pd.db, e);
+	return graftplan(g, &g->pd.db, e);
 }
 
 /* ---- a directory that is there ---- */
@@ -643,12 +372,13 @@ finish_staging(struct graft *g, size_t i, struct err *e)
 static int
 undone(struct graft *g, struct db *db, struct err *e)
 {
+	const struct slice none = { NULL, 0 };
 	struct err ignored;
 	size_t i;
 
 	(void)!db_exec(db, "ROLLBACK", &ignored);
-	if (is_there(db, "SELECT 1 FROM segments WHERE id = ?1",
-	    g->of[0].metadata, NULL, &ignored) == 0)
+	if (db_gives(db, "SELECT 1 FROM segments WHERE id = ?1",
+	    slice_str(g->of[0].metadata), none, &ignored) == 0)
 		return -1;
 	g->committed = true;
 	for (i = 0; i < g->n; i++)
@@ -700,7 +430,7 @@ claimed(struct graft *g, struct claim *c, struct carve *cv, struct err *e)
 	catalog_release(&g->to);
 	if (catalog_load(&g->to, &c->pd, e) < 0 ||
 	    era_known(&g->to.era, c->pd.file, e) < 0 ||
-	    plan(g, &c->pd.db, e) < 0)
+	    graftplan(g, &c->pd.db, e) < 0)
 		return -1;
 	if (g->replaced && g->o->backup && write_backup(g, cv, &c->pd, e) < 0)
 		return -1;

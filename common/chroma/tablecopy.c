@@ -113,21 +113,6 @@ tablecopy_create(struct db *db, struct slice name, struct slice sql,
 	return r;
 }
 
-/* Whether a query has a row for the table ?1.  1, 0, -1 with *e set. */
-static int
-is_so(struct db *db, const char *sql, struct slice name, struct err *e)
-{
-	struct db_stmt st;
-	int got;
-
-	if (db_prepare(db, &st, sql, e) < 0)
-		return -1;
-	db_bind_text(&st, 1, name);
-	got = db_step(&st, e);
-	db_finish(&st);
-	return got;
-}
-
 /* SQLite would number the rows anew in a plain copy: neither a key nor an
  * index. */
 #define UNKEYED "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM " \
@@ -180,11 +165,12 @@ int
 tablecopy_rows(struct db *db, struct slice name, const char *rest,
     struct err *e)
 {
+	const struct slice none = { NULL, 0 };
 	struct buf sql = { 0 }, columns = { 0 };
 	int alone, generated, r = 0;
 
-	alone = is_so(db, UNKEYED, name, e);
-	generated = alone < 0 ? -1 : is_so(db, GENERATED, name, e);
+	alone = db_gives(db, UNKEYED, name, none, e);
+	generated = alone < 0 ? -1 : db_gives(db, GENERATED, name, none, e);
 	if (generated < 0)
 		return -1;
 	buf_adds(&sql, "INSERT INTO main.");

@@ -73,17 +73,12 @@ judge_new_form(struct db *db, enum plan *plan, struct err *e)
 static int
 judge(struct db *db, const struct era *era, enum plan *plan, struct err *e)
 {
-	struct db_stmt st;
-	int got;
+	int got = db_gives(db, "SELECT 1 FROM old.sqlite_master WHERE type = "
+	    "'table' AND name = ?1 AND rootpage = 0 AND "
+	    "sql LIKE 'CREATE VIRTUAL TABLE %'", slice_str(form(era)),
+	    (struct slice){ NULL, 0 }, e);
 
 	*plan = NOTHING;
-	if (db_prepare(db, &st, "SELECT 1 FROM old.sqlite_master WHERE type = "
-	    "'table' AND name = ?1 AND rootpage = 0 AND "
-	    "sql LIKE 'CREATE VIRTUAL TABLE %'", e) < 0)
-		return -1;
-	db_bind_text(&st, 1, slice_str(form(era)));
-	got = db_step(&st, e);
-	db_finish(&st);
 	if (got <= 0)
 		return got;
 	return era->metadb < 3 ? judge_old_form(db, plan, e) :

@@ -279,6 +279,48 @@ test_room(void)
 	    "nowhere is none");
 }
 
+/* A copy is equal, whatever of it is a hole, and no larger on the disk. */
+static void
+test_copy(void)
+{
+	static const struct {
+		off_t at, size;
+		const char *what;
+	} files[] = {
+		{ -1, 0, "empty" }, { -1, 1 << 20, "a hole alone" },
+		{ 0, 1 << 20, "a hole behind" }, { 700001, 1 << 20, "in between" },
+		{ (3 << 20) - 5, 3 << 20, "before the last bytes" },
+	};
+	char a[5], b[5];
+	struct stat x, y;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int from = open(in_dir("from"), O_RDWR | O_CREAT | O_TRUNC,
+		    0600), to;
+		bool same = true;
+
+		to = open(in_dir("to"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+		same &= ftruncate(from, files[i].size) == 0;
+		if (files[i].at >= 0)
+			same &= pwrite(from, "12345", 5, files[i].at) == 5;
+		same &= file_copy(from, to) == 0;
+		same &= fstat(from, &x) == 0 && fstat(to, &y) == 0 &&
+		    x.st_size == y.st_size && y.st_blocks <= x.st_blocks;
+		memset(a, 0, 5);
+		memset(b, 1, 5);
+		if (files[i].at >= 0)
+			same &= pread(to, b, 5, files[i].at) == 5 &&
+			    memcmp(b, "12345", 5) == 0;
+		if (files[i].size)
+			same &= pread(to, b, 5, files[i].size / 3) == 5 &&
+			    memcmp(a, b, 5) == 0;
+		ok(same, "copied: %s", files[i].what);
+		close(from);
+		close(to);
+	}
+}
+
 int
 main(void)
 {
@@ -292,5 +334,6 @@ main(void)
 	test_like();
 	test_unlike();
 	test_room();
+	test_copy();
 	return tap_done();
 }
