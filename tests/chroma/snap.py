@@ -35,8 +35,7 @@ from rebuild import (Asked, Base, check_filters, collections_of,  # noqa: E402
 TRIES = 3
 SHOWN = 5
 STRICT = {"contains": set(), "both": set(), "more": VERSION < (0, 5, 0)}
-# An id that comes back can be without its vector then: by Chroma
-BACK = not (0, 4, 5) <= VERSION < (0, 5, 5)
+BACK = VERSION >= (0, 5, 5)     # before, Chroma can lose the vector of an id that comes back
 
 
 def run(*command, **kw):
