@@ -6,8 +6,9 @@ usage: snap.py BASE WORK SEED RESULTS OPERATION...      (python of the Chroma in
 
 BASE holds db and expected.json and is only copied. OPERATION: one of those at the end of this file,
 save=DIR, which leaves a snapshot in DIR and what this Chroma says of it, from=DIR, where such a
-snapshot of an older Chroma is grafted into BASE, or newer=DIR, where that of a newer one is refused.
-RESULTS gets lines "STATUS NAME" (0: good).
+snapshot of an older Chroma is grafted into BASE, newer=DIR, where that of a newer one is refused, or
+chops=DIR, with the snapshots that chops made of BASE, and a list of them. RESULTS gets lines
+"STATUS NAME" (0: good).
 
 What is unpacked or grafted must be what it was: all records, filters, parameters, the nearest and
 their distances; and so must be all else that is in the directory. Then all of it is written to and
@@ -24,19 +25,17 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from fresh import (DEFAULTS, EXACT, VERSION, answers, close, do,  # noqa: E402
+from fresh import (DEFAULTS, VERSION, answers, close, do,  # noqa: E402
                    do_and_answer, fresh, same_results)
 from model import Model, Operations  # noqa: E402
 from prune import fulltext_in_the_way, wrong, write  # noqa: E402
-import rebuild  # noqa: E402
 from rebuild import (Asked, Base, check_filters, collections_of,  # noqa: E402
                      fingerprint, headers, parameters)
 
 TRIES = 3
 SHOWN = 5
 STRICT = {"contains": set(), "both": set(), "more": VERSION < (0, 5, 0)}
-# An id that comes back can be without its vector then: by Chroma
-BACK = not (0, 4, 5) <= VERSION < (0, 5, 5)
+BACK = VERSION >= (0, 5, 5)     # before, Chroma can lose the vector of an id that comes back
 
 
 def run(*command, **kw):
@@ -47,6 +46,10 @@ def run(*command, **kw):
 
 def name_of(where):
     return "/".join(where)
+
+
+def without_lists(metadata):
+    return {k: v for k, v in (metadata or {}).items() if not isinstance(v, list)}
 
 
 class Source(Base):
@@ -79,6 +82,7 @@ class Trial:
         self.like = {}      # {name: (what was asked before, its name there)}
         self.deleted = {}
         self.strict = set()
+        self.listless = set()   # of chops
 
     def judge(self, name, bad):
         bad = list(bad)
@@ -120,6 +124,11 @@ class Trial:
     def check(self, said, model, first):
         """(name, what is wrong) of answers"""
         lost = self.lost if first else ()
+        for w in self.listless:
+            for r in said[name_of(w)]["records"].values():
+                r[1] = without_lists(r[1])
+            for r in model.collections[w].values():
+                r["metadata"] = without_lists(r["metadata"])
         yield "records", [x for x in wrong(said, model, self.spaces) if not any(
             x.startswith("%s: %r: vector " % at) for at in lost)]
         yield "filters", [
@@ -149,6 +158,8 @@ class Trial:
     def other_parameters(self):
         now, head = fresh(parameters, self.db, self.names()), headers(self.db)
         for name, (source, was) in self.like.items():
+            if tuple(name.split("/")) in self.listless:
+                continue
             want = source.parameters[was]
             for k in want:
                 if now[name][k] != want[k] and source.version == list(VERSION):
@@ -437,9 +448,25 @@ def newer(t, at):
                                 and k != t.db])
 
 
+def chops(t, at):
+    """Beside the originals, of which chops made them: without lists, and without what parameters
+    are in schema_str."""
+    t.copy()
+    with open(os.path.join(at, "list"), encoding="utf-8") as f:
+        for n, line in enumerate(f):
+            name, file, *options = line.split()
+            t.stream = os.path.join(at, file)
+            t.snap("verify", 0, "chroma-snap", "verify", t.stream)
+            graft(t, "--as=chops%d" % n, *options)
+            t.adopt(DEFAULTS + ["chops%d" % n], DEFAULTS + [name])
+            t.listless.add(tuple(DEFAULTS + ["chops%d" % n]))
+    t.first()
+    t.writes()
+
+
 OPERATIONS = {f.__name__: f for f in (unpack, output, whole_log, one, absent, empty, renamed, beside,
                                       deleted, replaced, created)}
-OTHERS = {"save": save, "from": older, "newer": newer}
+OTHERS = {"save": save, "from": older, "newer": newer, "chops": chops}
 lines = []
 
 
