@@ -86,7 +86,7 @@ static const char usage_text[] =
 "      --wait=SECONDS     carve: how long to wait for a lock (default 10);\n"
 "                         graft: how long others may take to let go of DIR\n"
 "                         (default 0)\n"
-"  -z, --zstd[=LEVEL]     carve: compress (level 3)\n";
+"  -z, --zstd[=LEVEL]     carve: compress (level 1)\n";
 
 static const char carve_text[] =
 "usage: chroma-snap carve [options] DIR >SNAPSHOT\n"
@@ -112,7 +112,7 @@ static const char carve_text[] =
 "      --tmpdir=DIR       where the database of the snapshot is made\n"
 "  -V, --version          print the version\n"
 "      --wait=SECONDS     how long to wait for a lock (default 10)\n"
-"  -z, --zstd[=LEVEL]     compress (level 3)\n";
+"  -z, --zstd[=LEVEL]     compress (level 1)\n";
 
 static const char graft_text[] =
 "usage: chroma-snap graft [options] DIR [SNAPSHOT]\n"
@@ -755,7 +755,7 @@ take_option(struct config *cf, int ch, const char *arg)
 		break;
 	case 'z':
 		cf->zstd = arg ? (int)opt_u64("--zstd", arg, 1,
-		    ZIO_LEVEL_MAX) : ZIO_LEVEL_DEFAULT;
+		    ZIO_LEVEL_MAX) : SNAPWRITE_LEVEL;
 		break;
 	case OPT_FORCE: cf->force = true; break;
 	case OPT_LOG: take_log(cf, arg); break;

@@ -10,7 +10,6 @@
 #include "chroma/coverage.h"
 #include "chroma/index.h"
 #include "chroma/tablecopy.h"
-#include "chroma/textindex.h"
 #include "chroma/wal.h"
 
 /* ---- what of the log comes along ---- */
@@ -388,7 +387,8 @@ choose_rows(struct carve *cv, struct db *db, struct err *e)
 		return -1;
 	for (i = 0; got >= 0 && i < cv->catalog->n; i++) {
 		db_bind_i64(&st, 1, cv->of[i].from);
-		db_bind_text(&st, 2, slice_str(cv->catalog->collection[i].topic));
+		db_bind_text(&st, 2,
+		    slice_str(cv->catalog->collection[i].topic));
 		got = db_step(&st, e);
 		db_reset(&st);
 	}
@@ -493,12 +493,19 @@ describe_all(struct carve *cv, struct db *db, struct manifest *m,
 	return 0;
 }
 
+static int
+copy_records(struct carve *cv, struct err *e)
+{
+	return copy_tables(&cv->db, e) < 0 ? -1 :
+	    textindex_copy(&cv->text, &cv->db, &cv->catalog->era, e);
+}
+
 static void *
 run(void *arg)
 {
 	struct carve *cv = arg;
 
-	cv->result = copy_tables(&cv->db, &cv->why);
+	cv->result = copy_records(cv, &cv->why);
 	return NULL;
 }
 
@@ -509,7 +516,7 @@ copy_and_prove(struct carve *cv, struct err *e)
 	int r;
 
 	if (cv->whole_log)
-		return copy_tables(&cv->db, e);
+		return copy_records(cv, e);
 	if (pthread_create(&cv->thread, NULL, run, cv) != 0)
 		return err_fail(e, "cannot make a thread");
 	r = prove(cv, e);
@@ -525,15 +532,13 @@ int
 carve_write(struct carve *cv, const char *path, struct manifest *m,
     struct err *e)
 {
-	struct textindex text;
 	struct db *db = &cv->db;
 
 	return tablecopy_begin(db, cv->pd->real, &cv->pd->db, path, e) < 0 ||
 	    choose(cv, db, e) < 0 || copy_and_prove(cv, e) < 0 ||
-	    copy_log(cv, db, e) < 0 ||
-	    textindex_copy(&text, db, &cv->catalog->era, e) < 0 ||
-	    describe_all(cv, db, m, e) < 0 || db_exec(db, "COMMIT", e) < 0 ?
-	    -1 : textindex_finish(&text, path, &cv->catalog->era, e);
+	    copy_log(cv, db, e) < 0 || describe_all(cv, db, m, e) < 0 ||
+	    db_exec(db, "COMMIT", e) < 0 ? -1 :
+	    textindex_finish(&cv->text, path, &cv->catalog->era, e);
 }
 
 void

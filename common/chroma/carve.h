@@ -25,6 +25,7 @@
 #include "chroma/catalog.h"
 #include "chroma/manifest.h"
 #include "chroma/persist.h"
+#include "chroma/textindex.h"
 
 struct carve_of {
 	int64_t from;		/* rows of its log below this one are left
@@ -41,6 +42,7 @@ struct carve {
 	const char *tmpdir;
 	bool whole_log;
 	struct db db;		/* the new one; see carve_end() */
+	struct textindex text;
 	pthread_t thread;	/* copies tables, while main proves */
 	int result;		/* of it ... */
 	struct err why;		/* ... and its error */

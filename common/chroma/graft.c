@@ -304,7 +304,7 @@ write_backup(struct graft *g, struct carve *cv, struct persist *pd,
 	int r;
 
 	if (carve_begin(cv, pd, &g->to, true, g->o->tmpdir, e) < 0 ||
-	    out_file(&out, path, false, zstd ? ZIO_LEVEL_DEFAULT : 0, e) < 0)
+	    out_file(&out, path, false, zstd ? SNAPWRITE_LEVEL : 0, e) < 0)
 		return -1;
 	r = snapwrite(&s, &out, e);
 	snapwrite_end(&s);

@@ -19,6 +19,10 @@
 #include "chroma/persist.h"
 #include "stream/out.h"
 
+/* The level of zstd for one that may choose: higher ones take half as long
+ * again for a twentieth less, as most of it is vectors. */
+#define SNAPWRITE_LEVEL 1
+
 struct snapwrite {
 	/* by the caller; borrowed */
 	struct persist *pd;		/* see carve_begin() */

@@ -44,9 +44,9 @@ run chroma-snap carve -q --zstd=1 --threads=1 -f 1.zst ./db/
 status_is '--zstd=1 --threads=1, a slash behind DIR' 0
 run chroma-snap carve -q -o dir db
 status_is 'carve -o' 0
-ok 'a persist dir with as many indexes' sh -c \
-    'test "$(ls dir | wc -l)" -eq "$(tar tf all.tar | cut -d/ -f1 | sort -u |
-    grep -vc MANIFEST)"'
+tar tf all.tar | cut -d/ -f1 | sort -u | grep -v MANIFEST >want
+ls dir >out
+same 'a persist dir with the same indexes' want out
 run chroma-snap carve -n db
 status_is 'carve -n' 0
 ok 'says so' test "$(of .dry_run)" = true
