@@ -38,10 +38,10 @@ fi
 mounts=false
 [ "$(id -u)" -ne 0 ] || ! unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null ||
 	mounts=true
-# one line a case: how it is ended, in any run of the tests; with TEST_LONG=1 in
-# all ways, at each call
+# one line a case: how it is ended, in any run of the tests; with TEST_EVERY=1
+# in all ways, at each call (an hour and more)
 while read -r case some; do
-	[ -z "${TEST_LONG-}" ] || some='EIO ENOSPC lasting alloc full'
+	[ -z "${TEST_EVERY-}" ] || some='EIO ENOSPC lasting alloc full'
 	for how in kill $some; do
 		if [ "$how" != full ]; then
 			ok "$case: $how" try "$case" "$how"

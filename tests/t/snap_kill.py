@@ -3,7 +3,7 @@
 
 snap_kill.py CASE HOW   CASE: see the class of each below.  HOW: kill, EIO, ENOSPC, lasting (from the
                         n-th such call on, all fail), alloc (the n-th allocation fails), full (file
-                        systems with ever more room; root).  n = 1, 2, ...; without TEST_LONG=1 some.
+                        systems with ever more room; root).  n = 1, 2, ...; without TEST_EVERY=1 some.
 
 In the working directory: old/db and new/db, persist dirs of two eras.  What is worked on is below
 w, temporary files go to tmp.  Whatever happened, the target is what it was, or what a run without
@@ -18,10 +18,11 @@ import sqlite3
 import subprocess
 import sys
 
-from killing import LONG, copy, run, tree
+from killing import copy, run, tree
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MARK = "chromautils.unfinished"
+EVERY = bool(os.environ.get("TEST_EVERY"))
 FAULTIO = os.path.join(os.environ["BUILD_DIR"], "tests/tools/faultio.so")
 DATABASE = "chroma.sqlite3"
 
@@ -226,7 +227,7 @@ class Case:
     def choose(self, calls):
         """All; or of each kind one in the middle, and those where it is about what counts: where a
         database is brought to the disk, the last names, the last call."""
-        if LONG:
+        if EVERY:
             return range(1, len(calls) + 1)
         chosen = set()
         for name in set(calls):
@@ -247,7 +248,7 @@ class Case:
     def allocations(self):
         n, step = 1, 1.0
         while self.one(n):
-            n += max(1, n // 60) if LONG else max(1, int(n * .7))
+            n += max(1, n // 60) if EVERY else max(1, int(n * .7))
 
     def full(self):
         statuses = []
@@ -272,7 +273,7 @@ class Case:
             subprocess.run(["umount", self.place], check=True)
             os.rmdir(self.place)
             statuses.append(done.returncode)
-            more += 1 if LONG else 1 + more // 2
+            more += 1 if EVERY else 1 + more // 2
         if statuses[0] == 0:
             self.bad("the sizes are not well chosen")
 
