@@ -328,6 +328,15 @@ db_schema_writable(struct db *db, bool on)
 }
 
 int
+db_exec_buf(struct db *db, struct buf *sql, struct err *e)
+{
+	int r = buf_ok(sql) ? db_exec(db, buf_str(sql), e) : err_nomem(e);
+
+	buf_release(sql);
+	return r;
+}
+
+int
 db_gives(struct db *db, const char *sql, struct slice a, struct slice b,
     struct err *e)
 {

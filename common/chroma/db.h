@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -77,6 +78,9 @@ void db_finish(struct db_stmt *st);
 
 /* Run a statement without results (BEGIN, PRAGMA …). */
 ATTR_NODISCARD int db_exec(struct db *db, const char *sql, struct err *e);
+
+/* The same, of SQL that was put together; frees it. */
+ATTR_NODISCARD int db_exec_buf(struct db *db, struct buf *sql, struct err *e);
 
 /* Rows that the last INSERT, UPDATE or DELETE changed. */
 uint64_t db_changes(const struct db *db);

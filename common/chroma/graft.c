@@ -463,18 +463,6 @@ retire(struct graft *g, struct err *e)
 }
 
 static int
-sweep(struct claim *c, struct err *e)
-{
-	struct catalog cat;
-
-	if (catalog_load_tables(&cat, &c->pd.db, e) < 0)
-		return -1;
-	staging_sweep(c->pd.dirfd, &cat);
-	catalog_release(&cat);
-	return claim_stamp(c, e);
-}
-
-static int
 commit_rows(struct graft *g, struct err *e)
 {
 	const struct claim_options co = { .wait_ms = g->o->wait_ms,
@@ -489,7 +477,7 @@ commit_rows(struct graft *g, struct err *e)
 		return err_nomem(e);
 	if (claim_open(&c, g->dir, &co, e) < 0)
 		return -1;
-	r = sweep(&c, e);
+	r = staging_claimed(&c, e);
 	if (r == 0)
 		r = claimed(g, &c, &cv, e);
 	claim_close(&c);

@@ -14,15 +14,6 @@
 #define RECORD_MAX ((int64_t)UINT32_MAX)
 
 static int
-exec(struct db *db, struct buf *sql, struct err *e)
-{
-	int r = buf_ok(sql) ? db_exec(db, buf_str(sql), e) : err_nomem(e);
-
-	buf_release(sql);
-	return r;
-}
-
-static int
 run(struct db *db, struct err *e, const char *sql, const char *const *text,
     int n)
 {
@@ -120,7 +111,7 @@ number_log(struct graftrows *g, struct err *e)
 	    "new INTEGER); INSERT INTO renumbered SELECT seq_id, %" PRId64
 	    " + row_number() OVER (ORDER BY seq_id) FROM old.embeddings_queue "
 	    "WHERE topic IN (SELECT topic FROM grafted)", g->base);
-	if (exec(g->db, &sql, e) < 0 ||
+	if (db_exec_buf(g->db, &sql, e) < 0 ||
 	    db_int(g->db, "SELECT count(*) FROM renumbered", &last, e) < 0)
 		return -1;
 	return last < INT64_MAX - g->base ? 0 : err_data(e, "%s: its log has "
@@ -327,7 +318,7 @@ insert(struct db *db, struct buf *into, struct buf *from, const char *where,
 		sql.failed = true;
 	buf_release(into);
 	buf_release(from);
-	return exec(db, &sql, e);
+	return db_exec_buf(db, &sql, e);
 }
 
 static int
@@ -519,7 +510,7 @@ write_metadata(struct graftrows *g, struct err *e)
 	    "%" PRId64 ", m.key, m.string_value, m.int_value, m.float_value, "
 	    "m.bool_value FROM old.embedding_metadata_array m " THEIRS
 	    " ORDER BY m.rowid", g->shift);
-	return exec(g->db, &from, e);
+	return db_exec_buf(g->db, &from, e);
 }
 
 static int
@@ -533,7 +524,7 @@ write_text(struct graftrows *g, struct err *e)
 	    THEIRS " AND m.key = 'chroma:document' AND m.string_value IS NOT "
 	    "NULL ORDER BY m.id", text_table(era), era->metadb < 3 ? "id" :
 	    "rowid", g->shift);
-	return exec(g->db, &sql, e);
+	return db_exec_buf(g->db, &sql, e);
 }
 
 static int

@@ -717,19 +717,6 @@ claimed(struct publish *p, struct claim *c, struct catalog *cat,
 	return r < 0 ? -1 : switch_over(p, c, cat, col, x->params, e);
 }
 
-/* What killed runs have left goes before the files are looked at. */
-static int
-sweep(struct claim *c, struct err *e)
-{
-	struct catalog cat;
-
-	if (catalog_load_tables(&cat, &c->pd.db, e) < 0)
-		return -1;
-	staging_sweep(c->pd.dirfd, &cat);
-	catalog_release(&cat);
-	return claim_stamp(c, e);
-}
-
 static int
 carry_out(struct publish *p, const struct publish_change *x, struct err *e)
 {
@@ -741,7 +728,7 @@ carry_out(struct publish *p, const struct publish_change *x, struct err *e)
 
 	if (claim_open(&c, p->dir, &co, e) < 0)
 		return -1;
-	r = sweep(&c, e);
+	r = staging_claimed(&c, e);
 	if (r == 0)
 		r = catalog_load(&cat, &c.pd, e);
 	if (r == 0) {

@@ -54,15 +54,6 @@ tablecopy_name(struct buf *sql, struct slice name)
 	buf_addc(sql, '"');
 }
 
-static int
-exec(struct db *db, struct buf *sql, struct err *e)
-{
-	int r = buf_ok(sql) ? db_exec(db, buf_str(sql), e) : err_nomem(e);
-
-	buf_release(sql);
-	return r;
-}
-
 /* A property of the file that its tables do not show. */
 static int
 set(struct db *db, const char *pragma, struct err *e)
@@ -76,7 +67,7 @@ set(struct db *db, const char *pragma, struct err *e)
 	buf_reset(&sql);
 	buf_addf(&sql, "PRAGMA main.%s = %lld", pragma, (long long)v);
 	if (r == 0)
-		return exec(db, &sql, e);
+		return db_exec_buf(db, &sql, e);
 	buf_release(&sql);
 	return -1;
 }
@@ -190,7 +181,7 @@ tablecopy_rows(struct db *db, struct slice name, const char *rest,
 	buf_adds(&sql, " FROM old.");
 	tablecopy_name(&sql, name);
 	buf_addf(&sql, " %s", rest);
-	return exec(db, &sql, e);
+	return db_exec_buf(db, &sql, e);
 }
 
 int
@@ -228,7 +219,7 @@ set_encoding(struct db *db, struct db *old, struct err *e)
 	buf_addf(&sql, "PRAGMA encoding='%.*s'", (int)s.len, s.p);
 	db_finish(&st);
 	if (got >= 0)
-		return exec(db, &sql, e);
+		return db_exec_buf(db, &sql, e);
 	buf_release(&sql);
 	return -1;
 }
@@ -248,7 +239,7 @@ tablecopy_begin(struct db *db, const char *file, struct db *old,
 	buf_addf(&sql, "PRAGMA main.journal_mode=OFF; "
 	    "PRAGMA main.synchronous=OFF; PRAGMA main.cache_size=-%d; "
 	    "PRAGMA foreign_keys=OFF", CACHE_KIB);
-	if (exec(db, &sql, e) < 0 ||
+	if (db_exec_buf(db, &sql, e) < 0 ||
 	    set(db, "page_size", e) < 0 ||
 	    set(db, "auto_vacuum", e) < 0 ||
 	    set(db, "user_version", e) < 0 ||

@@ -100,16 +100,13 @@ exec_for(struct db *db, const char *text, const struct era *era,
     struct err *e)
 {
 	struct buf sql = { 0 };
-	int r;
 
 	for (; *text; text++)
 		if (*text == '%')
 			buf_adds(&sql, form(era));
 		else
 			buf_addc(&sql, *text);
-	r = buf_ok(&sql) ? db_exec(db, buf_str(&sql), e) : err_nomem(e);
-	buf_release(&sql);
-	return r;
+	return db_exec_buf(db, &sql, e);
 }
 
 /* As plain tables, and the virtual one as what sqlite_master says of it. */
@@ -137,14 +134,11 @@ make_table(struct db *db, struct slice name, struct slice sql, void *arg,
     struct err *e)
 {
 	struct buf text = { 0 };
-	int r;
 
 	(void)name;
 	(void)arg;
 	buf_add(&text, sql.p, sql.len);
-	r = buf_ok(&text) ? db_exec(db, buf_str(&text), e) : err_nomem(e);
-	buf_release(&text);
-	return r;
+	return db_exec_buf(db, &text, e);
 }
 
 /* All documents again. */
