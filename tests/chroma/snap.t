@@ -19,9 +19,9 @@ judge() {
 }
 
 # Whose turn it is, of a list, by the seed: versions in a row get one after the
-# other.  LONG=1: all of them.
+# other.  TEST_LONG=1: all of them.
 turn() {
-	if [ "${LONG:-}" ]; then
+	if [ "${TEST_LONG:-}" ]; then
 		echo "$*"
 		return
 	fi
@@ -45,7 +45,7 @@ done
 for chain in '0.4.24 0.6.3' '0.6.3 1.5.9' '1.0.20 1.5.9' '0.4.4 0.5.5 1.5.9'
 do
 	vary
-	[ "${LONG:-}" ] || [ $((seed % 2)) -eq 0 ] || continue
+	[ "${TEST_LONG:-}" ] || [ $((seed % 2)) -eq 0 ] || continue
 	# shellcheck disable=SC2086
 	make_dir "$chain" new "$seed" "$dim" $chain
 	# shellcheck disable=SC2046
@@ -101,7 +101,7 @@ live() {
 	vary
 	mkdir work
 	ok "$2, live: tried $1" with "$2" "$T_DIR/chroma/snaplive.py" "$1" \
-	    work "$seed" results "${LONG:+6}8"
+	    work "$seed" results "${TEST_LONG:+6}8"
 	sed -n '/^#/p' t_ok.out
 	[ ! -e results ] || results "$2, live"
 	rm -rf work
