@@ -58,7 +58,7 @@ index  := mix kernel kernels kernelcommon kernelx86 kernelportable kernelavx2 \
 chroma := db safeschema era params holders persist pickle picklewrite index elements \
 	catalog select walrows wal survey notes claim coverage rowset prune \
 	pages tablecopy textindex rewrite reclaim purge pick only oldgraph feed \
-	newindex paramset staging publish metavalues metarows schemakeys apply \
+	newindex paramset staging stageclaim publish metavalues metarows schemakeys apply \
 	manifest accord chops unpack anchor carve still snapwrite graftrows repickle \
 	newnames graftplan graft
 prog   := prog opt progress receipt table infojson infotext \

@@ -19,6 +19,7 @@
 #include "chroma/newnames.h"
 #include "chroma/repickle.h"
 #include "chroma/snapwrite.h"
+#include "chroma/stageclaim.h"
 #include "chroma/textindex.h"
 #include "chroma/wal.h"
 
@@ -475,11 +476,9 @@ commit_rows(struct graft *g, struct err *e)
 	g->has_index = calloc(g->n, sizeof(*g->has_index));
 	if (!g->staging || !g->has_index)
 		return err_nomem(e);
-	if (claim_open(&c, g->dir, &co, e) < 0)
+	if (stageclaim_open(&c, g->dir, &co, e) < 0)
 		return -1;
-	r = staging_claimed(&c, e);
-	if (r == 0)
-		r = claimed(g, &c, &cv, e);
+	r = claimed(g, &c, &cv, e);
 	claim_close(&c);
 	carve_end(&cv);
 	return r < 0 ? -1 : retire(g, e);

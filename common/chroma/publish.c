@@ -11,6 +11,7 @@
 
 #include "chroma/coverage.h"
 #include "chroma/select.h"
+#include "chroma/stageclaim.h"
 #include "chroma/wal.h"
 #include "stream/json.h"
 
@@ -726,11 +727,9 @@ carry_out(struct publish *p, const struct publish_change *x, struct err *e)
 	struct claim c;
 	int r;
 
-	if (claim_open(&c, p->dir, &co, e) < 0)
+	if (stageclaim_open(&c, p->dir, &co, e) < 0)
 		return -1;
-	r = staging_claimed(&c, e);
-	if (r == 0)
-		r = catalog_load(&cat, &c.pd, e);
+	r = catalog_load(&cat, &c.pd, e);
 	if (r == 0) {
 		r = claimed(p, &c, &cat, x, e);
 		catalog_release(&cat);

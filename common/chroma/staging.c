@@ -213,18 +213,6 @@ staging_sweep(int dirfd, const struct catalog *c)
 	dirnew_sweep(dirfd, uuid_is);
 }
 
-int
-staging_claimed(struct claim *c, struct err *e)
-{
-	struct catalog cat;
-
-	if (catalog_load_tables(&cat, &c->pd.db, e) < 0)
-		return -1;
-	staging_sweep(c->pd.dirfd, &cat);
-	catalog_release(&cat);
-	return claim_stamp(c, e);
-}
-
 /* ---- the old one ---- */
 
 /* The directory that path is to lie in, the caller's to free. */

@@ -18,7 +18,6 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "chroma/catalog.h"
-#include "chroma/claim.h"
 
 #define STAGING_MARK "chromautils.unfinished"
 
@@ -59,10 +58,6 @@ void staging_leave(struct staging *s);
 /* What killed runs left in a claimed directory: removes it, or takes the mark
  * from what a segment of c is named by.  Best effort. */
 void staging_sweep(int dirfd, const struct catalog *c);
-
-/* The same, right after a directory was claimed; and then its index files are
- * stamped (claim.h).  0, or -1 with *e set. */
-ATTR_NODISCARD int staging_claimed(struct claim *c, struct err *e);
 
 /* Whether the old directory can become backup: that is not there, its parent is
  * a directory, and neither is it in the persist dir, where other tools would
