@@ -297,8 +297,8 @@ def renamed(t):
     """A directory made of one collection, under another name."""
     where, = some_of(t, 1)
     carve(t, "-c", name_of(where))
-    graft(t, "--as=other ☃ name")
-    t.adopt(where[:2] + ["other ☃ name"], where)
+    graft(t, "--as=other.name-2")
+    t.adopt(where[:2] + ["other.name-2"], where)
     t.first()
     t.writes()
 
@@ -430,7 +430,7 @@ def newer(t, at):
     """Of a newer Chroma: refused."""
     t.copy()
     was = fingerprint(t.db)
-    t.snap("refused", 3, "chroma-snap", "graft", "--create", "--database=x", "-c",
+    t.snap("refused", 3, "chroma-snap", "graft", "--create", "--database=xyz", "-c",
            name_of(DEFAULTS + ["many"]), t.db, os.path.join(at, "snapshot"))
     now = fingerprint(t.db)
     t.judge("nothing changed", [k for k in sorted(set(was) | set(now)) if was.get(k) != now.get(k)
